@@ -1,0 +1,39 @@
+# make book: the site, in _build/html.   make test: everything.   Both set up .venv by themselves.
+PYTHON ?= python3
+BIN := .venv/bin
+SITE := _build/html/index.html
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+export TF_ENABLE_ONEDNN_OPTS ?= 0
+
+.PHONY: book test execute lab lock clean
+
+book: .venv/installed
+	$(BIN)/jupyter-book build . -W -n --keep-going -q
+	@echo "The book is ready: open $(CURDIR)/$(SITE)"
+
+test: .venv/installed
+	$(BIN)/jupyter-book build . --all -W -n --keep-going -q
+	$(BIN)/python tools/notebooks.py check
+	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout 300 \
+	    -p no:cacheprovider tests chapters
+
+execute: .venv/installed  # run the chapters anew and store their outputs: make execute [CHAPTERS="matrix-factorization"]
+	$(BIN)/python tools/notebooks.py execute $(CHAPTERS)
+
+lab: .venv/installed
+	$(BIN)/jupyter lab chapters
+
+lock: .venv/installed  # write requirements.lock from what is installed
+	$(BIN)/python tools/lock.py > requirements.lock.new && mv requirements.lock.new requirements.lock
+
+clean:
+	rm -rf _build .venv *.egg-info .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "recbook needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,33 @@
+"""recbook: deep-learning recommender systems to read, run and check.
+
+Each name is imported from its module when it is first used, so that `recbook --help` does not wait for PyTorch.
+"""
+
+from importlib import import_module
+
+NAMES = {
+    "checkpoints": ("load_model", "save_model"),
+    "data": ("Cases", "Context", "Dataset", "Split", "by_ratio", "by_time", "from_csv", "from_frame", "leave_last_out",
+             "load", "random_folds"),
+    "errors": ("DataError", "ModelError", "RecbookError", "UnknownName"),
+    "evaluation": ("beyond_accuracy", "compare", "evaluate", "sample_candidates"),
+    "metrics": (),
+    "models": ("BPRMF", "EASE", "IALS", "MODELS", "Bias", "FunkSVD", "LogisticMF", "Observer", "Oracle", "Popularity",
+               "PureSVD", "Recommender", "SVDPlusPlus", "TasteObserver"),
+    "training": ("fit", "seed_everything"),
+}
+HOME = {name: module for module, names in NAMES.items() for name in names}
+__all__ = list(HOME)
+
+
+def __getattr__(name):
+    if name in NAMES:
+        return import_module(f"recbook.{name}")
+    if name not in HOME:
+        raise AttributeError(f"module 'recbook' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"recbook.{HOME[name]}"), name)
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *NAMES, *HOME})

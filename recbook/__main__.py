@@ -1,0 +1,3 @@
+from recbook.cli import main
+
+raise SystemExit(main())

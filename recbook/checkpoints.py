@@ -1,0 +1,115 @@
+"""Models and half-finished runs on disk: weights as safetensors, everything else as JSON.
+
+A checkpoint is a folder. The JSON file is written last and names its weights file, so a kill or a full disk at any
+moment leaves the previous checkpoint or none, never half of one.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from recbook.errors import ModelError, UnknownName
+
+
+def save_model(model, folder, **about):
+    """Keep a trained model and how to build it. `about` (data set, metrics, ...) goes into the JSON."""
+    import recbook.models
+
+    if getattr(recbook.models, type(model).__name__, None) is not type(model):
+        raise ModelError(f"{type(model).__name__} is not a model of recbook's; keep its state_dict() yourself.")
+    write(folder, "model", {"model": type(model).__name__, "config": model.config, **about}, model.state_dict())
+
+
+def load_model(folder, device="cpu"):
+    """The model kept in `folder`, and what was noted about it: (model, dict)."""
+    import recbook.models
+
+    about, weights = read(folder, "model")
+    cls = getattr(recbook.models, about.get("model", ""), None)
+    if cls is None:
+        raise UnknownName("model", about.get("model"), recbook.models.MODELS)
+    try:
+        model = cls(**about["config"])
+    except (TypeError, KeyError) as problem:
+        raise ModelError(f"{folder}: cannot build {about['model']} from this checkpoint: {problem}.") from None
+    fit_weights(model, weights, folder)
+    return model.to(device).eval(), about
+
+
+def save_run(folder, run, model, optimiser, generator, history, best_weights):
+    """Keep everything that `fit` needs to go on after this epoch."""
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"best.{name}": value for name, value in (best_weights or {}).items()}
+    tensors["generator"] = generator.get_state()
+    for number, values in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{number}.{name}": torch.as_tensor(value) for name, value in values.items()}
+    write(folder, "run", {"run": run, "history": history}, tensors)
+
+
+def resume_run(folder, run, model, optimiser, generator):
+    """Put a run back to where it was: (history, best_weights). A new run where there is no checkpoint."""
+    if not (Path(folder) / "run.json").exists():
+        return [], None
+    about, tensors = read(folder, "run")
+    for name, value in run.items():
+        if about["run"].get(name) != value:
+            raise ModelError(f"{folder} holds another run: its {name} is {about['run'].get(name)!r}, this one's is "
+                             f"{value!r}. Choose another folder, or delete that one to start afresh.")
+
+    def part(prefix):
+        return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+    fit_weights(model, part("model."), folder)
+    state = {}
+    for name, value in part("optimiser.").items():
+        number, name = name.split(".", 1)
+        state.setdefault(int(number), {})[name] = value
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    generator.set_state(tensors["generator"])
+    return about["history"], part("best.") or None
+
+
+def fit_weights(model, weights, folder):
+    """Load weights, or say in one line which do not fit."""
+    wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    for name in wanted.keys() | found.keys():
+        if wanted.get(name) != found.get(name):
+            raise ModelError(f"{folder} does not fit this {type(model).__name__}: {name} is {found.get(name)} there "
+                             f"and {wanted.get(name)} here.")
+    model.load_state_dict(weights)
+
+
+def write(folder, kind, about, tensors):
+    """Write `kind`.json and the weights that it names."""
+    folder = Path(folder)
+    weights = folder / f"{kind}-{os.urandom(4).hex()}.safetensors"
+    beside = folder / f".{kind}.json.{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, weights)
+        beside.write_text(json.dumps({**about, "weights": weights.name}, indent=1))
+        os.replace(beside, folder / f"{kind}.json")
+    except (OSError, SafetensorError) as problem:
+        beside.unlink(missing_ok=True)
+        weights.unlink(missing_ok=True)
+        raise ModelError(f"Could not write the checkpoint in {folder}: {problem}. Nothing there was changed.") from None
+    for old in folder.glob(f"{kind}-*.safetensors"):
+        if old != weights:
+            old.unlink()
+
+
+def read(folder, kind):
+    """What `write` wrote: (about, tensors)."""
+    path = Path(folder) / f"{kind}.json"
+    try:
+        about = json.loads(path.read_text())
+        return about, load_file(path.with_name(about["weights"]))
+    except FileNotFoundError as problem:
+        raise ModelError(f"No checkpoint: {problem.filename or path} does not exist.") from None
+    except (OSError, ValueError, KeyError, SafetensorError) as problem:
+        raise ModelError(f"{path} is no checkpoint of recbook: {problem}") from None

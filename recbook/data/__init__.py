@@ -1,0 +1,35 @@
+"""Names to data sets, and data sets to splits."""
+
+from dataclasses import replace
+
+from recbook.data.dataset import Dataset, from_csv, from_frame
+from recbook.data.splits import (Cases, Context, Split, by_ratio, by_time, leave_last_out, random_folds, rating_split,
+                                 split_from_parts)
+
+__all__ = ["Cases", "Context", "Dataset", "Split", "by_ratio", "by_time", "from_csv", "from_frame", "leave_last_out",
+           "load", "random_folds", "rating_split", "split_from_parts"]
+
+
+def load(name, **options):
+    """The data set of that name: "shop", which is made on the spot, or a public one such as "ml-1m".
+
+    The files of a public one are looked for in `$RECBOOK_DATA/<name>/`, then in the cache, then at the provider.
+    `options` are those of the shop (`recbook.data.shop.load_shop`); the public sets have none.
+
+    Raises
+    ------
+    UnknownName
+        No data set has that name; the message has the nearest one.
+    DataError
+        A file is absent and cannot be downloaded, or a line of it is malformed; the message says what to do.
+    """
+    if name == "shop":
+        from recbook.data.shop import load_shop
+
+        return load_shop(**options)
+    from recbook.data.catalog import find_source
+    from recbook.data.files import Files
+
+    source = find_source(name)
+    files = Files(source)
+    return replace(source.read(files, **options), files=files.sha256)

@@ -1,0 +1,125 @@
+"""Training examples as tensors that already live on the device.
+
+A model names the batches it wants; `prepare` moves the data to the device once, and each epoch is a shuffle of it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from recbook.errors import DataError
+
+
+@dataclass
+class Batch:
+    """users (B,), items (B,), and what the model asked for: negatives (B, K), ratings (B,).
+
+    For batches of whole users also owners (U,), the users in it, histories (U, L), their items padded with -1, and
+    owner (B,), the row of `owners` that is `users`.
+    """
+
+    users: torch.Tensor
+    items: torch.Tensor
+    negatives: torch.Tensor | None = None
+    ratings: torch.Tensor | None = None
+    owners: torch.Tensor | None = None
+    histories: torch.Tensor | None = None
+    owner: torch.Tensor | None = None
+
+
+class Negatives:
+    """Items that a user has not met, each equally likely; never one that they have.
+
+    Number the items that user u has *not* met 0, 1, 2, ...: item i is number i minus the met items below it. So one
+    draws the number and looks up the item by one binary search, with no rejected draws.
+    """
+
+    def __init__(self, matrix, device="cpu"):
+        matrix = matrix.tocsr()
+        matrix.sort_indices()
+        self.n_items = matrix.shape[1]
+        count = np.diff(matrix.indptr)
+        if (count >= self.n_items).any():
+            raise DataError(f"User {(count >= self.n_items).argmax()} has met every item: there are no negatives.")
+        user = np.repeat(np.arange(matrix.shape[0]), count)
+        below = np.arange(len(user)) - matrix.indptr[user]      # met items below each met item
+        key = user * (self.n_items + 1) + (matrix.indices - below)
+        self.keys = torch.as_tensor(key, dtype=torch.long, device=device)
+        self.starts = torch.as_tensor(matrix.indptr[:-1], dtype=torch.long, device=device)
+        self.unmet = torch.as_tensor(self.n_items - count, dtype=torch.long, device=device)
+
+    def draw(self, users, k, generator=None):
+        """k items for each of users (B,): (B, k)."""
+        share = torch.rand(len(users), k, dtype=torch.float64, device=users.device, generator=generator)
+        number = (share * self.unmet[users][:, None]).long()
+        key = users[:, None] * (self.n_items + 1) + number
+        return number + torch.searchsorted(self.keys, key, right=True) - self.starts[users][:, None]
+
+
+class Pairs:
+    """A user and an item they met, beside `negatives` items that they did not: for learning from clicks.
+
+    Every interaction counts: where items return, a pair stands as often as it happened.
+    """
+
+    def __init__(self, negatives=1):
+        self.negatives = negatives
+
+    def prepare(self, split, device="cpu"):
+        self.users, self.items = (torch.tensor(split.train[name].to_numpy(), device=device) for name in ("user", "item"))
+        self.unmet = Negatives(split.matrix(), device)
+        return self
+
+    def epoch(self, batch_size, generator=None):
+        """Every interaction once, in a new order, with new negatives."""
+        for rows in shuffled(len(self.users), batch_size, self.users.device, generator):
+            users = self.users[rows]
+            yield Batch(users, self.items[rows], negatives=self.unmet.draw(users, self.negatives, generator))
+
+
+class Ratings:
+    """A user, an item and the rating they gave it."""
+
+    def prepare(self, split, device="cpu"):
+        if "rating" not in split.train:
+            raise DataError(f"{split.dataset.name} has no ratings; a model of clicks (bpr-mf, ials, ease) learns from it.")
+        rated = split.train.dropna(subset="rating")
+        self.users, self.items = (torch.tensor(rated[name].to_numpy(), device=device) for name in ("user", "item"))
+        self.ratings = torch.tensor(rated["rating"].to_numpy(np.float32), device=device)
+        return self
+
+    def epoch(self, batch_size, generator=None):
+        for rows in shuffled(len(self.users), batch_size, self.users.device, generator):
+            yield Batch(self.users[rows], self.items[rows], ratings=self.ratings[rows])
+
+
+class RatingsByUser(Ratings):
+    """Ratings in batches of whole users, so that what is shared by a user's ratings is computed once."""
+
+    def prepare(self, split, device="cpu"):
+        super().prepare(split, device)                                  # sorted by user, as all interactions are
+        self.count = torch.bincount(self.users, minlength=split.n_users)
+        self.start = self.count.cumsum(0) - self.count
+        return self
+
+    def epoch(self, batch_size, generator=None):
+        """All users in a new order, as many at a time as have about `batch_size` ratings together."""
+        order = torch.randperm(len(self.count), device=self.users.device, generator=generator)
+        order = order[self.count[order] > 0]
+        block = self.count[order].cumsum(0).sub(1).div(batch_size, rounding_mode="floor")
+        for owners in order.split(torch.unique_consecutive(block, return_counts=True)[1].tolist()):
+            count = self.count[owners]
+            step = torch.arange(int(count.max()), device=owners.device)
+            real = step < count[:, None]                                # (U, L)
+            rows = self.start[owners][:, None] + step
+            owner, _ = real.nonzero(as_tuple=True)
+            histories = self.items[rows.clamp(max=len(self.items) - 1)].masked_fill(~real, -1)
+            rows = rows[real]
+            yield Batch(self.users[rows], self.items[rows], ratings=self.ratings[rows], owners=owners,
+                        histories=histories, owner=owner)
+
+
+def shuffled(size, batch_size, device, generator):
+    """The numbers 0 .. size-1 in random order, `batch_size` at a time."""
+    return torch.randperm(size, device=device, generator=generator).split(batch_size)

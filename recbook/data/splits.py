@@ -1,0 +1,317 @@
+"""Cutting the past from the future: a split is a value that says what trains, what is asked, and what is hidden."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+import torch
+
+from recbook.errors import DataError
+
+BEHAVIOUR_CODES = {"view": 0, "favourite": 1, "cart": 2, "purchase": 3}
+
+
+@dataclass
+class Context:
+    """What a model is told when it is asked to rank items for B cases. Absent fields are None.
+
+    users : (B,)
+    items, behaviours, ratings, times, sessions : (B, L)   the history, oldest first, then -1 (ratings: NaN) up to L
+    now : (B,)   when the question is asked, in seconds
+    """
+
+    users: torch.Tensor | None = None
+    items: torch.Tensor | None = None
+    behaviours: torch.Tensor | None = None
+    ratings: torch.Tensor | None = None
+    times: torch.Tensor | None = None
+    sessions: torch.Tensor | None = None
+    now: torch.Tensor | None = None
+
+    def to(self, device):
+        """The same context with every tensor on `device`."""
+        return Context(**{name: None if value is None else value.to(device) for name, value in vars(self).items()})
+
+    def __len__(self):
+        return len(next(value for value in vars(self).values() if value is not None))
+
+
+class Log:
+    """Interactions as arrays, sorted by user and time, so that a history is a slice."""
+
+    def __init__(self, interactions, n_users):
+        log = interactions
+        self.users = log["user"].to_numpy()
+        self.items = log["item"].to_numpy()
+        self.times = log["timestamp"].to_numpy()
+        self.ratings = log["rating"].to_numpy(np.float32) if "rating" in log else None
+        self.sessions = log["session"].to_numpy() if "session" in log else None
+        self.behaviours = log["behaviour"].map(BEHAVIOUR_CODES).to_numpy(np.int64) if "behaviour" in log else None
+        self.starts = np.searchsorted(self.users, np.arange(n_users + 1))  # rows of user u: starts[u]:starts[u+1]
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Questions with known answers: after this history, which items came?
+
+    Attributes
+    ----------
+    log : Log
+        The interactions that histories are cut from.
+    users, ends, now : arrays (N,)
+        Case n asks about user `users[n]`, whose history is the rows before `ends[n]` of the log, at time `now[n]`.
+    case, target : arrays (P,)
+        The answers: item `target[p]` is right for case `case[p]`; sorted by case.
+    rating : array (P,) or None
+        The rating that was given to the target.
+    masked : sparse matrix (n_users, n_items) or None
+        Items that are not ranked for a user: those they are known to have, where nobody takes an item twice.
+    candidates : array (N, C) or None
+        The only items to rank, -1 up to C: for the sampled protocols of older papers.
+    n_items : int
+    """
+
+    log: Log
+    users: np.ndarray
+    ends: np.ndarray
+    now: np.ndarray
+    case: np.ndarray
+    target: np.ndarray
+    n_items: int
+    rating: np.ndarray | None = None
+    masked: sp.csr_matrix | None = None
+    candidates: np.ndarray | None = None
+
+    def __len__(self):
+        return len(self.users)
+
+    def context(self, rows=slice(None), length=None, device="cpu"):
+        """The `Context` of some cases, with the last `length` events of each history (all of them if None)."""
+        users, ends = self.users[rows], self.ends[rows]
+        known = ends - self.log.starts[users]
+        taken = known if length is None else np.minimum(known, length)
+        steps = np.arange(taken.max(initial=0))
+        position = (ends - taken)[:, None] + steps                      # (B, L) rows of the log
+        empty = steps >= taken[:, None]
+        position[empty] = 0
+
+        def history(values, fill):
+            if values is None:
+                return None
+            values = values[position]
+            values[empty] = fill
+            return torch.from_numpy(values).to(device)
+
+        return Context(
+            users=torch.tensor(users, device=device),
+            items=history(self.log.items, -1),
+            behaviours=history(self.log.behaviours, -1),
+            ratings=history(self.log.ratings, np.nan),
+            times=history(self.log.times, -1),
+            sessions=history(self.log.sessions, -1),
+            now=torch.tensor(self.now[rows], device=device),
+        )
+
+    def subset(self, keep):
+        """Only the cases where the boolean array `keep` (N,) is true: a slice of users to look at closely."""
+        keep = np.asarray(keep, dtype=bool)
+        new_number = np.cumsum(keep) - 1
+        kept = keep[self.case]
+        return replace(self, users=self.users[keep], ends=self.ends[keep], now=self.now[keep],
+                       case=new_number[self.case[kept]], target=self.target[kept],
+                       rating=None if self.rating is None else self.rating[kept],
+                       candidates=None if self.candidates is None else self.candidates[keep])
+
+
+@dataclass(frozen=True)
+class Split:
+    """A data set cut for one experiment.
+
+    `train` is a frame of interactions, `validation` (None where there is none) and `test` are `Cases`. Tune on
+    validation, then `refit()` and report on test, once.
+    """
+
+    name: str
+    dataset: object
+    train: pd.DataFrame
+    test: Cases
+    validation: Cases | None = None
+    train_and_validation: pd.DataFrame | None = None
+
+    @property
+    def n_users(self):
+        return self.dataset.n_users
+
+    @property
+    def n_items(self):
+        return self.dataset.n_items
+
+    def matrix(self):
+        """The training interactions as a sparse 0/1 matrix (n_users, n_items)."""
+        return binary_matrix(self.train, self.n_users, self.n_items)
+
+    def refit(self):
+        """The same split with the validation part moved into training: for the final fit before the test."""
+        if self.train_and_validation is None:
+            return self
+        return replace(self, train=self.train_and_validation, validation=None, train_and_validation=None)
+
+    def trains_on_the_future(self):
+        """Share of test cases asked at a time before some training interaction: what a clock would not allow."""
+        return float((self.test.now < self.train["timestamp"].max()).mean())
+
+    def __repr__(self):
+        validation = 0 if self.validation is None else len(self.validation)
+        return (f"Split {self.name!r} of {self.dataset.name!r}: {len(self.train):,} training interactions, "
+                f"{validation:,} validation and {len(self.test):,} test cases")
+
+
+def binary_matrix(interactions, n_users, n_items):
+    """1 where a user met an item: CSR (n_users, n_items) of float32."""
+    ones = np.ones(len(interactions), dtype=np.float32)
+    matrix = sp.csr_matrix((ones, (interactions["user"], interactions["item"])), shape=(n_users, n_items))
+    matrix.data[:] = 1  # an item met twice counts once
+    return matrix
+
+
+def cases_from_rows(dataset, rows, train=None, log=None):
+    """One case for each row of the interactions: after all that came before it, which item came?
+
+    With `train`, the items of the user's training are masked.
+    """
+    events = dataset.interactions
+    chosen = events.iloc[rows]
+    return Cases(
+        log=log or Log(events, dataset.n_users),
+        users=chosen["user"].to_numpy(),
+        ends=np.asarray(rows),
+        now=chosen["timestamp"].to_numpy(),
+        case=np.arange(len(rows)),
+        target=chosen["item"].to_numpy(),
+        rating=chosen["rating"].to_numpy(np.float32) if "rating" in chosen else None,
+        masked=None if train is None else binary_matrix(train, dataset.n_users, dataset.n_items),
+        n_items=dataset.n_items,
+    )
+
+
+def leave_last_out(dataset, mask="default"):
+    """Each user's last interaction is the test, the one before it validation, the rest trains.
+
+    Users with fewer than three interactions only train. `mask` is "train" (items of the user's training are not
+    ranked), None, or "default": "train" unless items return in this data set. Other users' later interactions
+    train: `trains_on_the_future` says for how many cases.
+    """
+    events = dataset.interactions
+    position = events.groupby("user").cumcount(ascending=False).to_numpy()       # 0 for each user's last
+    enough = np.bincount(events["user"], minlength=dataset.n_users)[events["user"]] >= 3
+    if not enough.any():
+        raise DataError(f"{dataset.name}: no user has three interactions; nothing can be held out.")
+    test, validation = enough & (position == 0), enough & (position == 1)
+    return split_by_rows("last item", dataset, ~(test | validation), validation, test, mask)
+
+
+def by_time(dataset, validation=0.1, test=0.1, mask="default"):
+    """One clock for everybody: what happens after a moment is tested, what happened before it trains.
+
+    The last `test` share of all interactions is the test and the `validation` share before it validation; each of
+    them is a case whose history is all that its user did before it.
+    """
+    times = np.sort(dataset.interactions["timestamp"].to_numpy())
+    shares(validation, test)
+    first_validation = times[int(len(times) * (1 - validation - test))]
+    first_test = times[int(len(times) * (1 - test))]
+    if first_validation == times[0] or (validation and first_validation == first_test):
+        raise DataError(f"{dataset.name}: timestamps are too coarse to split by time.")
+    now = dataset.interactions["timestamp"].to_numpy()
+    return split_by_rows("time", dataset, now < first_validation, (now >= first_validation) & (now < first_test),
+                         now >= first_test, mask)
+
+
+def split_by_rows(name, dataset, train, validation, test, mask):
+    """A split from three boolean arrays over the rows of the interactions."""
+    if mask not in ("default", "train", None):
+        raise ValueError(f"mask is 'default', 'train' or None, not {mask!r}")
+    events = dataset.interactions
+    hidden = mask == "train" or (mask == "default" and not dataset.items_return)
+    masked = events[train] if hidden else None
+    log = Log(events, dataset.n_users)
+    return Split(
+        name, dataset, events[train].reset_index(drop=True),
+        test=cases_from_rows(dataset, np.flatnonzero(test), masked, log),
+        validation=cases_from_rows(dataset, np.flatnonzero(validation), masked, log) if validation.any() else None,
+        train_and_validation=events[train | validation].reset_index(drop=True),
+    )
+
+
+def by_ratio(dataset, validation=0.1, test=0.2, mask="default"):
+    """Each user's last `test` share of interactions is one case with many right answers; likewise `validation`.
+
+    The training and validation parts are rounded up, as in Caser's code.
+    """
+    shares(validation, test)
+    events = dataset.interactions
+    count = np.bincount(events["user"], minlength=dataset.n_users)
+    train_size = np.ceil(round_away((1 - validation - test) * count))
+    seen_size = np.ceil(round_away((1 - test) * count))
+    position = events.groupby("user").cumcount().to_numpy()
+    part = (position >= train_size[events["user"]]).astype(int) + (position >= seen_size[events["user"]])
+    train, held_back, held_out = (events[part == number].reset_index(drop=True) for number in range(3))
+    return split_from_parts("ratio", dataset, train, held_back, held_out, mask)
+
+
+def round_away(share):
+    """Take floating-point dust off a product such as 0.7 * 10, before it is rounded up."""
+    return np.round(share, 9)
+
+
+def split_from_parts(name, dataset, train, validation, test, mask="default"):
+    """A split from three frames of interactions, one case a user with all of the user's later items as answers."""
+    both = pd.concat([train, validation]).sort_values("user", kind="stable", ignore_index=True)
+    hidden = mask == "train" or (mask == "default" and not dataset.items_return)
+
+    def cases(known, answers):
+        log = Log(known, dataset.n_users)
+        users, case = np.unique(answers["user"].to_numpy(), return_inverse=True)
+        order = np.argsort(case, kind="stable")
+        first = answers.groupby("user")["timestamp"].min()
+        return Cases(log, users=users, ends=log.starts[users + 1], now=first.loc[users].to_numpy(), case=case[order],
+                     target=answers["item"].to_numpy()[order], n_items=dataset.n_items,
+                     rating=answers["rating"].to_numpy(np.float32)[order] if "rating" in answers else None,
+                     masked=binary_matrix(known, dataset.n_users, dataset.n_items) if hidden else None)
+
+    return Split(name, dataset, train, validation=cases(train, validation) if len(validation) else None,
+                 test=cases(both, test), train_and_validation=both)
+
+
+def random_folds(dataset, folds=5, seed=0):
+    """Five-fold cross-validation of ratings, each rating tested once: a list of splits.
+
+    The same folds as scikit-surprise's `KFold(folds, random_state=seed)` on the ratings in the order of the
+    source's file. Random folds let the future train; they are here to reproduce published RMSE.
+    """
+    events = dataset.interactions
+    order = np.arange(len(events))
+    np.random.RandomState(seed).shuffle(order)
+    if "row" in events:  # the line of the source's file: the folds are drawn over these
+        by_row = np.argsort(events["row"].to_numpy())
+        order = by_row[order]
+    parts = np.array_split(order, folds)
+    return [rating_split(f"random fold {number + 1} of {folds}", dataset, part) for number, part in enumerate(parts)]
+
+
+def rating_split(name, dataset, test_rows):
+    """A split whose every test case asks for one rating; histories hold the user's training ratings."""
+    events = dataset.interactions
+    tested = np.zeros(len(events), dtype=bool)
+    tested[test_rows] = True
+    train = events[~tested].reset_index(drop=True)
+    log = Log(train, dataset.n_users)
+    test = cases_from_rows(dataset, np.flatnonzero(tested), log=log)
+    return Split(name, dataset, train, test=replace(test, ends=log.starts[test.users + 1]))
+
+
+def shares(validation, test):
+    """Refuse shares that leave nothing to train on."""
+    if not (0 < test < 1 and 0 <= validation < 1 and validation + test < 1):
+        raise ValueError(f"validation={validation} and test={test} must be shares that leave some to train on")

@@ -1,0 +1,25 @@
+"""The errors that are meant for people: one line that says what is wrong, where, and what to do."""
+
+import difflib
+
+
+class RecbookError(Exception):
+    """Anything that a user of the package can put right."""
+
+
+class DataError(RecbookError):
+    """A file, a frame or a download is not what it should be."""
+
+
+class ModelError(RecbookError):
+    """A model is asked for what it cannot do, or a checkpoint does not fit."""
+
+
+class UnknownName(RecbookError):
+    """No data set, model, metric, user or item of that name."""
+
+    def __init__(self, what, name, known):
+        known = sorted(map(str, known))
+        near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(known)}." if len(known) <= 40 else ""
+        super().__init__(f"Unknown {what} {name!r}.{hint}")

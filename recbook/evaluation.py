@@ -1,0 +1,295 @@
+"""The one evaluator: ranks every item by default, breaks ties fairly, and knows how sure it is."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import torch
+
+from recbook.data.batches import Negatives
+from recbook.data.splits import binary_matrix
+from recbook.errors import ModelError
+from recbook.metrics import LOWER_IS_BETTER, RATING, Ranks, parse
+
+METRICS = ("HR@10", "NDCG@10", "MRR")
+BLOCK = 4_000_000  # scores held at a time
+
+
+@dataclass(frozen=True)
+class Report:
+    """How one model did on each case.
+
+    values : dict of arrays (N,)   each metric, case by case (for RMSE the squared errors)
+    users : array (N,)   whom each case asks about: cases of one user are not independent
+    """
+
+    values: dict
+    users: np.ndarray
+
+    def __getitem__(self, metric):
+        """The mean over cases."""
+        return finish(metric, float(np.mean(self.values[metric])))
+
+    def interval(self, metric, level=0.95, draws=1000, seed=0):
+        """Bootstrap confidence interval of the mean: (low, high). Users are drawn, each with all their cases."""
+        means = finish(metric, bootstrap(self.values[metric], self.users, draws, seed))
+        return tuple(np.quantile(means, [(1 - level) / 2, (1 + level) / 2]))
+
+    def to_frame(self):
+        """One row a metric: `value`, `low`, `high`."""
+        rows = {metric: (self[metric], *self.interval(metric)) for metric in self.values}
+        return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"])
+
+    def _repr_html_(self):
+        return self.to_frame().round(4).to_html()
+
+
+def finish(metric, mean):
+    """RMSE is the root of its mean."""
+    return np.sqrt(mean) if metric == "RMSE" else mean
+
+
+def evaluate(model, cases, metrics=METRICS, seed=0):
+    """Rank all items (or the cases' own candidates) for each case and measure where the right ones stand.
+
+    Parameters
+    ----------
+    model : Recommender
+    cases : Cases
+        `split.test` or `split.validation`.
+    metrics : sequence
+        Names such as "NDCG@10", "HR@5", "MAP", "RMSE"; or functions of `Ranks` that return one number a case (N,).
+    seed : int
+        Items with equal scores are put in random order, a new one for each case.
+
+    Returns
+    -------
+    report : Report
+    """
+    wanted = [metric for metric in metrics if metric not in RATING]
+    measures = {getattr(metric, "__name__", metric): (metric, {}) if callable(metric) else parse(metric)
+                for metric in wanted}
+    if not len(cases):
+        raise ModelError("There are no cases to evaluate.")
+    if isinstance(model, torch.nn.Module):
+        model.eval()
+    values = {}
+    if measures:
+        ranks = rank(model, cases, seed)
+        values = {name: np.asarray(measure(ranks, **options)) for name, (measure, options) in measures.items()}
+    if len(wanted) < len(metrics):
+        errors = predict_ratings(model, cases) - cases.rating
+        values |= {name: RATING[name](errors) for name in metrics if name in RATING}
+    return Report(values, cases.users)
+
+
+def device_of(model):
+    """Where a PyTorch model's weights are; a Keras model is asked and answers on the CPU."""
+    if not isinstance(model, torch.nn.Module):
+        return torch.device("cpu")
+    return next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))
+
+
+def blocks(size, width):
+    """Slices of 0 .. size-1, so that each has about `BLOCK` scores of the given width."""
+    step = max(1, min(size, BLOCK // max(1, width)))
+    return [slice(start, min(start + step, size)) for start in range(0, size, step)]
+
+
+@torch.no_grad()
+def rank(model, cases, seed=0):
+    """`Ranks` of the right items of all cases."""
+    device = device_of(model)
+    generator = torch.Generator(device).manual_seed(seed)
+    candidates = None if cases.candidates is None else distinct(cases.candidates)
+    ranks = []
+    for rows in blocks(len(cases), cases.n_items if candidates is None else candidates.shape[1]):
+        context = cases.context(rows, model.reads, device)
+        first, last = np.searchsorted(cases.case, [rows.start, rows.stop])
+        row = torch.tensor(cases.case[first:last] - rows.start, device=device)
+        target = torch.tensor(cases.target[first:last], device=device)
+        if candidates is None:
+            scores = torch.as_tensor(model.scores(context))             # (B, n_items)
+            hidden = None if cases.masked is None else cases.masked[cases.users[rows]].tocoo()
+            if hidden is not None:
+                scores = scores.clone()
+                scores[torch.as_tensor(hidden.row, device=device, dtype=torch.long),
+                       torch.as_tensor(hidden.col, device=device, dtype=torch.long)] = -torch.inf
+            place = target
+        else:
+            items = torch.as_tensor(candidates[rows], device=device)    # (B, C)
+            scores = torch.as_tensor(model.scores(context, items.clamp(min=0))).masked_fill(items < 0, -torch.inf)
+            place = (items[row] == target[:, None]).int().argmax(1)
+        if scores.isnan().any():
+            raise ModelError(f"{type(model).__name__} gives scores that are not numbers.")
+        ranks.append(places(scores, row, place, generator).cpu().numpy())
+    return Ranks(cases.case, np.concatenate(ranks), len(cases))
+
+
+def places(scores, row, place, generator):
+    """The rank of entry `place[p]` in row `row[p]` of the scores (B, C), ties in random order: (P,)."""
+    own = scores[row, place][:, None]                                   # (P, 1)
+    if len(row) == len(scores):                                         # one right item a case: no copy of the rows
+        above, equal = scores > own, scores == own
+    else:
+        above, equal = scores[row] > own, scores[row] == own            # (P, C)
+    rank = above.sum(1).double()
+    tied = equal.sum(1) > 1
+    if tied.any():                                                      # one order a case, shared by its right items
+        key = torch.rand(scores.shape, generator=generator, device=scores.device)
+        key = key[row[tied]]
+        before = key < key.gather(1, place[tied][:, None])
+        rank[tied] += (before & equal[tied]).sum(1)
+    return rank.masked_fill(own[:, 0] == -torch.inf, torch.inf)         # a hidden item is never found
+
+
+def distinct(candidates):
+    """Candidates (N, C) with repeats within a row replaced by -1: an item can be ranked only once."""
+    order = np.argsort(candidates, axis=1, kind="stable")
+    ordered = np.take_along_axis(candidates, order, axis=1)
+    repeated = np.zeros(candidates.shape, dtype=bool)
+    np.put_along_axis(repeated, order[:, 1:], ordered[:, 1:] == ordered[:, :-1], axis=1)
+    return np.where(repeated, -1, candidates)
+
+
+@torch.no_grad()
+def predict_ratings(model, cases):
+    """The model's rating for each case's item: (N,)."""
+    if cases.rating is None:
+        raise ModelError("These cases have no ratings to compare with.")
+    device = device_of(model)
+    predictions = []
+    for rows in blocks(len(cases), 100 + 10 * (model.reads or 0)):
+        target = torch.tensor(cases.target[rows], device=device)[:, None]
+        scores = torch.as_tensor(model.scores(cases.context(rows, model.reads, device), target))
+        predictions.append(scores[:, 0].cpu().numpy())
+    return np.concatenate(predictions)
+
+
+def sample_candidates(cases, negatives=99, seed=0):
+    """The sampled protocol of older papers: rank each right item among `negatives` random ones the user never met.
+
+    It favours popularity and can reverse the order of two models (Krichene and Rendle, KDD 2020). Use it to
+    reproduce a published number and for nothing else.
+    """
+    if (np.bincount(cases.case, minlength=len(cases)) != 1).any():
+        raise ModelError("The sampled protocol needs one right item a case.")
+    met = pd.DataFrame({"user": cases.log.users, "item": cases.log.items})
+    met = pd.concat([met, pd.DataFrame({"user": cases.users, "item": cases.target})])
+    matrix = binary_matrix(met, len(cases.log.starts) - 1, cases.n_items)
+    generator = torch.Generator().manual_seed(seed)
+    drawn = Negatives(matrix).draw(torch.as_tensor(cases.users), negatives, generator).numpy()
+    return replace(cases, candidates=np.column_stack([cases.target, drawn]), masked=None)
+
+
+# ------------------------------------------------------------------------------------------------ how sure are we
+
+
+def bootstrap(values, users, draws=1000, seed=0):
+    """Means of a case-by-case metric when the users are drawn anew: (draws,).
+
+    Whole users are drawn because the cases of one user are alike: drawing cases would promise too much.
+    """
+    _, number = np.unique(users, return_inverse=True)
+    total, count = np.bincount(number, weights=values), np.bincount(number)
+    rng = np.random.default_rng(seed)
+    means = []
+    for _ in range(0, draws, 100):
+        times = rng.poisson(1.0, size=(100, len(count)))                # how often each user is drawn
+        means.append(times @ total / np.maximum(times @ count, 1))
+    return np.concatenate(means)[:draws]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several models on the same cases."""
+
+    reports: dict
+
+    def to_frame(self, *metrics):
+        """One row a model; for each metric its mean and the ends of its 95 % interval."""
+        metrics = metrics or tuple(next(iter(self.reports.values())).values)
+        rows = {}
+        for name, report in self.reports.items():
+            rows[name] = {}
+            for metric in metrics:
+                low, high = report.interval(metric)
+                rows[name] |= {metric: report[metric], f"{metric} low": low, f"{metric} high": high}
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    def difference(self, name, than, metric="NDCG@10", draws=2000, seed=0):
+        """Paired bootstrap test of two models: a dict with `difference`, `low`, `high` and two-sided `p`.
+
+        Both are measured on the same cases, so the cases' own difficulty cancels.
+        """
+        a, b = self.reports[name], self.reports[than]
+        gaps = bootstrap(a.values[metric] - b.values[metric], a.users, draws, seed)
+        share = min((gaps <= 0).mean(), (gaps >= 0).mean())
+        low, high = np.quantile(gaps, [0.025, 0.975])
+        gap = float(np.mean(a.values[metric] - b.values[metric]))
+        return {"difference": gap, "low": low, "high": high, "p": max(2 * share, 1 / draws)}
+
+    def better(self, name, than, metric="NDCG@10"):
+        """Whether the first model is better and chance does not explain it: its 95 % interval excludes 0."""
+        gap = self.difference(name, than, metric)
+        return bool(gap["high"] < 0 if metric in LOWER_IS_BETTER else gap["low"] > 0)
+
+    def gap_closed(self, name, floor, ceiling, metric="NDCG@10"):
+        """Which share of the way from the floor to the ceiling a model has come."""
+        low, high = self.reports[floor][metric], self.reports[ceiling][metric]
+        return (self.reports[name][metric] - low) / (high - low)
+
+    def _repr_html_(self):
+        frame = pd.DataFrame({metric: {name: "{:.4f} ({:.4f}–{:.4f})".format(report[metric], *report.interval(metric))
+                                       for name, report in self.reports.items()}
+                              for metric in next(iter(self.reports.values())).values})
+        return frame.to_html()
+
+
+def compare(models, on, metrics=METRICS, seed=0):
+    """Evaluate several models, {name: model}, on the same cases: a `Comparison`."""
+    return Comparison({name: evaluate(model, on, metrics, seed) for name, model in models.items()})
+
+
+# ------------------------------------------------------------------------------------------------ beyond accuracy
+
+
+def beyond_accuracy(model, split, k=10):
+    """What the lists are like, whether or not they are right: a Series.
+
+    coverage : share of the catalogue that is recommended to somebody
+    novelty : mean surprise of a recommended item, -log2 of its share of the training interactions (add one), in bits
+    diversity : share of pairs within a list that differ in category (where items have one)
+    popularity bias : mean training popularity of what is recommended over that of what is really taken
+    """
+    cases = split.test
+    lists = top_lists(model, cases, k)                                  # (N, k)
+    count = np.bincount(split.train["item"], minlength=split.n_items) + 1
+    facts = {
+        f"coverage@{k}": len(np.unique(lists)) / split.n_items,
+        f"novelty@{k}": float(-np.log2(count / count.sum())[lists].mean()),
+        f"popularity bias@{k}": float(count[lists].mean() / count[cases.target].mean()),
+    }
+    if "category" in split.dataset.items and k > 1:
+        category = pd.factorize(split.dataset.items["category"])[0][lists]
+        first, second = np.triu_indices(k, 1)
+        facts[f"diversity@{k}"] = float((category[:, first] != category[:, second]).mean())
+    return pd.Series(facts)
+
+
+@torch.no_grad()
+def top_lists(model, cases, k=10):
+    """The k best unmasked items of each case: (N, k)."""
+    device = device_of(model)
+    lists = []
+    for rows in blocks(len(cases), cases.n_items):
+        hidden = None
+        if cases.masked is not None:
+            known = cases.masked[cases.users[rows]]
+            hidden = np.full((known.shape[0], max(1, np.diff(known.indptr).max())), -1)
+            for number in range(known.shape[0]):
+                mine = known.indices[known.indptr[number]:known.indptr[number + 1]]
+                hidden[number, :len(mine)] = mine
+            hidden = torch.as_tensor(hidden, device=device)
+        lists.append(model.top(cases.context(rows, model.reads, device), k, hidden)[0].cpu().numpy())
+    return np.concatenate(lists)

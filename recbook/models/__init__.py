@@ -1,0 +1,27 @@
+"""The models of the book, one family a file. `MODELS` lists them by the names that the command line takes."""
+
+from recbook.errors import UnknownName
+from recbook.models.base import Recommender
+from recbook.models.closed_form import EASE, IALS, Bias, PureSVD
+from recbook.models.factorization import BPRMF, FunkSVD, LogisticMF, SVDPlusPlus
+from recbook.models.observer import Observer, Oracle, TasteObserver
+from recbook.models.popularity import Popularity
+
+MODELS = {
+    "popularity": Popularity,
+    "bias": Bias,
+    "funk-svd": FunkSVD,
+    "svd++": SVDPlusPlus,
+    "bpr-mf": BPRMF,
+    "logistic-mf": LogisticMF,
+    "ials": IALS,
+    "pure-svd": PureSVD,
+    "ease": EASE,
+}
+
+
+def find_model(name):
+    """The class of a model by its name."""
+    if name not in MODELS:
+        raise UnknownName("model", name, MODELS)
+    return MODELS[name]

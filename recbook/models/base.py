@@ -1,0 +1,79 @@
+"""What every model can do; all else (training loop, evaluation, checkpoints, top-k) is written once, outside."""
+
+import inspect
+
+import torch
+from torch import nn
+
+from recbook.errors import ModelError
+
+
+class Recommender(nn.Module):
+    """A model that ranks items.
+
+    A subclass has `scores`, and either `loss` with the `batches` it trains on, or a closed form: `fit(split)`.
+    Every argument of its constructor is kept as an attribute of the same name; a checkpoint stores these.
+
+    Attributes
+    ----------
+    reads : int or None
+        How many past events of a user `scores` looks at: 0 for none, None for all of them.
+    batches : Pairs, Ratings, ...
+        What `loss` is given.
+    """
+
+    reads = 0
+    batches = None
+
+    def start(self, split):
+        """Before the first epoch: set what the training data tell at once, such as a mean."""
+
+    def scores(self, context, items=None):
+        """How much each item suits each case: the higher the better.
+
+        context : Context of B cases. items : None for the whole catalogue, (C,) for the same candidates in every
+        case, (B, C) for candidates of each case. Returns (B, n_items) or (B, C).
+        """
+        raise ModelError(f"{type(self).__name__} cannot rank items.")
+
+    @property
+    def config(self):
+        """The constructor's arguments."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self).__init__).parameters
+                if name != "self"}
+
+    @torch.no_grad()
+    def top(self, context, k=10, exclude=None):
+        """The k best items of each case: (items (B, k), scores (B, k)). `exclude` (B, E) are not recommended."""
+        scores = self.scores(context)
+        if k > scores.shape[1]:
+            raise ModelError(f"Asked for the best {k} of {scores.shape[1]} items.")
+        if exclude is not None:
+            rows = torch.arange(len(scores), device=scores.device)[:, None].expand_as(exclude)
+            scores = scores.clone()
+            scores[rows[exclude >= 0], exclude[exclude >= 0]] = -torch.inf
+        best = scores.topk(k, dim=1)
+        return best.indices, best.values
+
+
+def select(scores, items):
+    """Columns of scores (B, n_items) for candidates: all, (C,) or (B, C)."""
+    if items is None:
+        return scores
+    return scores[:, items] if items.ndim == 1 else scores.gather(1, items)
+
+
+def products(vectors, table, items):
+    """Dot products of vectors (B, D) with rows of a table (n_items, D): all of them, (C,) or (B, C)."""
+    if items is None:
+        return vectors @ table.T
+    if items.ndim == 1:
+        return vectors @ table[items].T
+    return torch.einsum("bd,bcd->bc", vectors, table[items])
+
+
+def interaction_matrix(items, n_items):
+    """Histories (B, L), padded with -1, as rows of 0 and 1: (B, n_items)."""
+    matrix = torch.zeros(len(items), n_items + 1, device=items.device)
+    matrix.scatter_(1, torch.where(items < 0, n_items, items), 1.0)
+    return matrix[:, :n_items]

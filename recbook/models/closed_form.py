@@ -1,0 +1,188 @@
+"""Models that are solved, not descended: each step has a formula, and the formula is the code."""
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from scipy.sparse.linalg import svds
+
+from recbook.models.base import Recommender, interaction_matrix, products, select
+
+
+class Bias(Recommender):
+    """rating(u, i) = b + b_u + b_i by ridge regression: the baseline for ratings.
+
+    Koren, *Factor in the Neighbors*, TKDD 2010. Solved by turns: each bias is the mean of what the other leaves, shrunk
+    as if `l2_user` (`l2_item`) ratings of exactly the mean had been given too.
+    """
+
+    def __init__(self, n_users, n_items, l2_user=15.0, l2_item=10.0, sweeps=20):
+        super().__init__()
+        self.n_users, self.n_items, self.sweeps = n_users, n_items, sweeps
+        self.l2_user, self.l2_item = l2_user, l2_item
+        self.register_buffer("bias", torch.zeros(()))
+        self.register_buffer("user_bias", torch.zeros(n_users))
+        self.register_buffer("item_bias", torch.zeros(n_items))
+
+    def fit(self, split):
+        rated = split.train.dropna(subset="rating")
+        user, item, rating = (rated[name].to_numpy() for name in ("user", "item", "rating"))
+        mean = rating.mean()
+        of_user, of_item = np.zeros(self.n_users), np.zeros(self.n_items)
+        for _ in range(self.sweeps):
+            of_item = shrunk_mean(item, rating - mean - of_user[user], self.n_items, self.l2_item)
+            of_user = shrunk_mean(user, rating - mean - of_item[item], self.n_users, self.l2_user)
+        self.bias.fill_(mean)
+        self.user_bias.copy_(torch.from_numpy(of_user))
+        self.item_bias.copy_(torch.from_numpy(of_item))
+        return self
+
+    def scores(self, context, items=None):
+        scores = self.bias + self.user_bias[context.users][:, None] + self.item_bias
+        return select(scores, items)
+
+
+def shrunk_mean(group, values, size, strength):
+    """Mean of the values in each group, (size,), as if `strength` zeros were among them."""
+    return np.bincount(group, values, size) / (np.bincount(group, minlength=size) + strength)
+
+
+class PureSVD(Recommender):
+    """The first `dim` singular vectors of the 0/1 matrix X: scores are x_u V V^T, a history seen through its factors.
+
+    Cremonesi, Koren and Turrin, *Performance of Recommender Algorithms on Top-N Recommendation Tasks*, RecSys 2010.
+    """
+
+    reads = None
+
+    def __init__(self, n_users, n_items, dim=32):
+        super().__init__()
+        self.n_users, self.n_items, self.dim = n_users, n_items, dim
+        self.register_buffer("item", torch.zeros(n_items, dim))
+
+    def fit(self, split):
+        start = np.ones(min(self.n_users, self.n_items))                # the same vectors on every run
+        _, _, factors = svds(split.matrix().astype(np.float64), k=self.dim, v0=start)
+        self.item.copy_(torch.from_numpy(factors.T.copy()))
+        return self
+
+    def scores(self, context, items=None):
+        history = interaction_matrix(context.items, self.n_items)       # (B, n_items)
+        return products(history @ self.item, self.item, items)
+
+
+class EASE(Recommender):
+    """Each item is predicted from the others by ridge regression with a zero diagonal.
+
+    Steck, *Embarrassingly Shallow Autoencoders for Sparse Data*, WWW 2019: with P = (X^T X + l2 I)^-1 the weight of
+    item i for item j is -P_ij / P_jj.
+    """
+
+    reads = None
+
+    def __init__(self, n_users, n_items, l2=100.0):
+        super().__init__()
+        self.n_users, self.n_items, self.l2 = n_users, n_items, l2
+        self.register_buffer("weight", torch.zeros(n_items, n_items))
+
+    def fit(self, split):
+        matrix = split.matrix().astype(np.float64)
+        gram = torch.from_numpy((matrix.T @ matrix).toarray())
+        gram.diagonal().add_(self.l2)
+        inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram))
+        weight = -inverse / inverse.diagonal()
+        weight.fill_diagonal_(0)
+        self.weight.copy_(weight)
+        return self
+
+    def scores(self, context, items=None):
+        return select(interaction_matrix(context.items, self.n_items) @ self.weight, items)
+
+
+class IALS(Recommender):
+    """Weighted least squares on the whole 0/1 matrix, solved by turns for users and items.
+
+    Hu, Koren and Volinsky, *Collaborative Filtering for Implicit Feedback Datasets*, ICDM 2008, in the form of Rendle,
+    Krichene, Zhang and Koren, *Revisiting the Performance of iALS on Item Recommendation Benchmarks*, RecSys 2022:
+
+        sum over met (u, i) of (1 - p_u . q_i)^2  +  unmet_weight * sum over all (u, i) of (p_u . q_i)^2
+        +  l2 * sum over u of (n_u + unmet_weight * n_items)^exponent |p_u|^2  +  the same for items
+
+    A user's vector is solved for from the history at hand, so that new users and new events need no training.
+    """
+
+    reads = None
+
+    def __init__(self, n_users, n_items, dim=32, unmet_weight=0.1, l2=0.01, exponent=1.0, sweeps=10, seed=0):
+        super().__init__()
+        self.n_users, self.n_items, self.dim = n_users, n_items, dim
+        self.unmet_weight, self.l2, self.exponent, self.sweeps, self.seed = unmet_weight, l2, exponent, sweeps, seed
+        self.register_buffer("item", torch.zeros(n_items, dim))
+
+    def fit(self, split):
+        met = split.matrix()
+        histories, takers = padded_rows(met), padded_rows(met.T.tocsr())
+        generator = torch.Generator().manual_seed(self.seed)
+        self.item.copy_(torch.randn(self.item.shape, generator=generator) * 0.1 / self.dim**0.5)
+        users = torch.zeros(self.n_users, self.dim, device=self.item.device)
+        for _ in range(self.sweeps):
+            self.solve_all(users, self.item, histories)
+            self.solve_all(self.item, users, takers)
+        return self
+
+    def solve_all(self, solved, fixed, blocks):
+        """One half of a sweep: rows of `solved` given all of `fixed`."""
+        gram = self.unmet_weight * fixed.T @ fixed
+        for rows, items in blocks:
+            solved[rows.to(fixed.device)] = self.solve(fixed, gram, items.to(fixed.device))
+
+    def solve(self, fixed, gram, items):
+        """The best vectors (B, D) for rows that met `items` (B, L), padded with -1, given the other side's vectors."""
+        met = items >= 0
+        vectors = fixed[items.clamp(min=0)] * met[..., None]            # (B, L, D)
+        size = met.sum(1)
+        penalty = self.l2 * (size + self.unmet_weight * len(fixed)) ** self.exponent
+        normal = vectors.mT @ vectors + gram                            # (B, D, D)
+        normal.diagonal(dim1=1, dim2=2).add_(penalty[:, None])
+        return torch.cholesky_solve(vectors.sum(1)[..., None], torch.linalg.cholesky(normal))[..., 0]
+
+    def scores(self, context, items=None):
+        if context.items.shape[1] == 0:
+            vectors = self.item.new_zeros(len(context), self.dim)
+        else:
+            history = distinct_items(context.items)
+            vectors = self.solve(self.item, self.unmet_weight * self.item.T @ self.item, history)
+        return products(vectors, self.item, items)
+
+
+def padded_rows(matrix, size=300_000):
+    """The rows of a sparse matrix in blocks of like length: [(row numbers (B,), column numbers (B, L) padded with -1)].
+
+    Sorted by length first, so that hardly any padding is multiplied.
+    """
+    matrix = sp.csr_matrix(matrix)
+    length = np.diff(matrix.indptr)
+    order = np.argsort(length, kind="stable")
+    order = order[length[order] > 0]
+    blocks, start = [], 0
+    while start < len(order):
+        stop = start + 1
+        while stop < len(order) and (stop + 1 - start) * length[order[stop]] <= size and stop - start < 1024:
+            stop += 1
+        rows = order[start:stop]
+        step = np.arange(length[rows[-1]])
+        place = matrix.indptr[rows][:, None] + step
+        empty = step >= length[rows][:, None]
+        place[empty] = 0
+        columns = matrix.indices[place].astype(np.int64)
+        columns[empty] = -1
+        blocks.append((torch.from_numpy(rows), torch.from_numpy(columns)))
+        start = stop
+    return blocks
+
+
+def distinct_items(history):
+    """Histories (B, L) with every repeat of an item replaced by -1."""
+    ordered = history.sort(dim=1).values
+    repeated = torch.zeros_like(ordered, dtype=torch.bool)
+    repeated[:, 1:] = ordered[:, 1:] == ordered[:, :-1]
+    return ordered.masked_fill(repeated, -1)

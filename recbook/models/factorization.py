@@ -1,0 +1,130 @@
+"""Matrix factorization: a user and an item are vectors, and how well they go together is their product.
+
+Ratings: Funk, *Netflix Update: Try This at Home*, 2006; Koren, Bell and Volinsky, *Matrix Factorization Techniques for
+Recommender Systems*, IEEE Computer 2009; SVD++: Koren, *Factorization Meets the Neighborhood*, KDD 2008.
+Clicks: BPR: Rendle, Freudenthaler, Gantner and Schmidt-Thieme, UAI 2009; pointwise: Rendle, Krichene, Zhang and Anderson,
+*Neural Collaborative Filtering vs. Matrix Factorization Revisited*, RecSys 2020.
+
+Differs from the papers: batches and Adam in place of one example at a time and plain SGD; the penalty on a vector is
+counted once for each example that holds it, as there.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from recbook.data.batches import Pairs, Ratings, RatingsByUser
+from recbook.models.base import Recommender, products
+
+
+class MatrixFactorization(Recommender):
+    """score(u, i) = b + b_u + b_i + p_u . q_i, the part that all factorizations share.
+
+    Parameters
+    ----------
+    n_users, n_items : int
+    dim : int
+        Length of the vectors p_u and q_i.
+    l2 : float
+        Penalty on the squared length of what an example uses: its vectors and biases.
+    """
+
+    def __init__(self, n_users, n_items, dim=32, l2=0.01):
+        super().__init__()
+        self.n_users, self.n_items, self.dim, self.l2 = n_users, n_items, dim, l2
+        self.user = nn.Embedding(n_users, dim)
+        self.item = nn.Embedding(n_items, dim)
+        self.user_bias = nn.Parameter(torch.zeros(n_users))
+        self.item_bias = nn.Parameter(torch.zeros(n_items))
+        self.bias = nn.Parameter(torch.zeros(()))
+        nn.init.normal_(self.user.weight, std=0.1)
+        nn.init.normal_(self.item.weight, std=0.1)
+
+    def pair_scores(self, users, items):
+        """Scores of pairs, and the penalty on what they use. users (B,), items (B,) or (B, K); both results alike."""
+        p, q = self.user(users), self.item(items)                       # (B, D), (B, [K,] D)
+        if items.ndim == 2:
+            p, users = p[:, None], users[:, None]
+        user_bias, item_bias = self.user_bias[users], self.item_bias[items]
+        scores = self.bias + user_bias + item_bias + (p * q).sum(-1)
+        penalty = self.l2 * (p.square().sum(-1) + q.square().sum(-1) + user_bias.square() + item_bias.square())
+        return scores, penalty
+
+    def scores(self, context, items=None):
+        vectors, bias = self.user(context.users), self.user_bias[context.users][:, None]
+        item_bias = self.item_bias if items is None else self.item_bias[items]
+        return products(vectors, self.item.weight, items) + self.bias + bias + item_bias
+
+
+class FunkSVD(MatrixFactorization):
+    """Squared error on the ratings that were given: "SVD", FunkSVD, or the latent factor model (LFM)."""
+
+    batches = Ratings()
+
+    def start(self, split):
+        nn.init.constant_(self.bias, split.train["rating"].mean())
+
+    def loss(self, batch):
+        predicted, penalty = self.pair_scores(batch.users, batch.items)
+        return ((predicted - batch.ratings).square() + penalty).mean()
+
+
+class BPRMF(MatrixFactorization):
+    """Pairwise: an item that the user met shall stand above one that they did not."""
+
+    batches = Pairs(negatives=1)
+
+    def loss(self, batch):
+        met, penalty = self.pair_scores(batch.users, batch.items)               # (B,)
+        unmet, more_penalty = self.pair_scores(batch.users, batch.negatives)    # (B, K)
+        above = F.logsigmoid(met[:, None] - unmet).mean(1)
+        return (penalty + more_penalty.mean(1) - above).mean()
+
+
+class LogisticMF(MatrixFactorization):
+    """Pointwise: met or not, as a yes-no question for each pair, with sampled items for the no."""
+
+    batches = Pairs(negatives=4)
+
+    def loss(self, batch):
+        met, penalty = self.pair_scores(batch.users, batch.items)
+        unmet, more_penalty = self.pair_scores(batch.users, batch.negatives)
+        return (penalty - F.logsigmoid(met) + (more_penalty - F.logsigmoid(-unmet)).sum(1)).mean()
+
+
+class SVDPlusPlus(FunkSVD):
+    """SVD++: what a user chose to rate says who they are, whatever the rating.
+
+    rating(u, i) = b + b_u + b_i + q_i . (p_u + |N(u)|^-1/2 * sum over j in N(u) of y_j), N(u) the items rated by u.
+    """
+
+    batches = RatingsByUser()
+    reads = None
+
+    def __init__(self, n_users, n_items, dim=32, l2=0.01):
+        super().__init__(n_users, n_items, dim, l2)
+        self.implicit = nn.Embedding(n_items + 1, dim, padding_idx=n_items)
+        nn.init.normal_(self.implicit.weight, std=0.1 / dim)
+        with torch.no_grad():
+            self.implicit.weight[n_items] = 0
+
+    def user_vectors(self, users, history):
+        """p_u and its implicit part: users (U,), history (U, L) padded with -1. Returns (U, D)."""
+        size = (history >= 0).sum(1, keepdim=True).clamp(min=1)
+        padded = torch.where(history < 0, self.n_items, history)
+        total = F.embedding_bag(padded, self.implicit.weight, mode="sum", padding_idx=self.n_items)
+        return self.user(users) + total / size.sqrt()
+
+    def loss(self, batch):
+        vectors = self.user_vectors(batch.owners, batch.histories)[batch.owner]     # (B, D)
+        q = self.item(batch.items)
+        user_bias, item_bias = self.user_bias[batch.users], self.item_bias[batch.items]
+        predicted = self.bias + user_bias + item_bias + (vectors * q).sum(-1)
+        penalty = vectors.square().sum(-1) + q.square().sum(-1) + user_bias.square() + item_bias.square()
+        return ((predicted - batch.ratings).square() + self.l2 * penalty).mean()
+
+    def scores(self, context, items=None):
+        vectors = self.user_vectors(context.users, context.items)
+        item_bias = self.item_bias if items is None else self.item_bias[items]
+        bias = self.bias + self.user_bias[context.users][:, None]
+        return products(vectors, self.item.weight, items) + bias + item_bias

@@ -1,0 +1,87 @@
+"""The figures that chapters share: one palette, safe for colour-blind readers; units on the axes; nothing else."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+# Okabe and Ito, *Color Universal Design*, 2008
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
+    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#767676")
+PALETTE = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY)
+
+STYLE = {
+    "figure.dpi": 110, "figure.figsize": (6.4, 3.4), "figure.constrained_layout.use": True, "font.size": 10,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.prop_cycle": plt.cycler(color=PALETTE),
+    "axes.titlesize": 10, "axes.titlelocation": "left", "legend.frameon": False, "lines.linewidth": 2,
+}
+plt.rcParams.update(STYLE)
+
+
+def ladder(comparison, floor, ceiling, metric="NDCG@10", above=()):
+    """Where models stand between a floor and a ceiling, with 95 % intervals and the share of the gap they close.
+
+    comparison : Comparison; floor, ceiling : names in it; above : names that stand over the ceiling (an oracle).
+    """
+    names = sorted(comparison.reports, key=lambda name: comparison.reports[name][metric])
+    _, axes = plt.subplots(figsize=(6.4, 0.6 + 0.34 * len(names)))
+    for row, name in enumerate(names):
+        report = comparison.reports[name]
+        low, high = report.interval(metric)
+        bound = name in (floor, ceiling, *above)
+        colour = GREY if bound else BLUE
+        axes.plot([low, high], [row, row], color=colour, solid_capstyle="butt")
+        axes.plot(report[metric], row, "s" if bound else "o", color=colour)
+        label = f"{report[metric]:.3f}"
+        if not bound:
+            label += f"   {comparison.gap_closed(name, floor, ceiling, metric):.0%} of the gap"
+        axes.annotate(label, (high, row), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9,
+                      color=colour)
+    for name in (floor, ceiling):
+        axes.axvline(comparison.reports[name][metric], color=GREY, linewidth=1, linestyle=":", zorder=0)
+    axes.set_yticks(range(len(names)), names)
+    axes.margins(x=0.3, y=0.06)
+    axes.set_xlim(left=0)
+    axes.set_xlabel(f"{metric} (all items ranked; bars: 95 % intervals)")
+    return axes
+
+
+def curves(histories, column, label=None):
+    """A quantity over the epochs of several runs, {name: history}; the name stands at the end of its line."""
+    _, axes = plt.subplots()
+    for name, history in histories.items():
+        line, = axes.plot(history["epoch"], history[column])
+        axes.annotate(name, (history["epoch"].iloc[-1], history[column].iloc[-1]), xytext=(5, 0),
+                      textcoords="offset points", va="center", color=line.get_color())
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(label or column)
+    axes.margins(x=0.18)
+    return axes
+
+
+def scatter_map(axes, points, groups, names, title):
+    """Points (N, 2) coloured by group (N,), with each group's name at its centre."""
+    for group, name in enumerate(names):
+        mine = points[groups == group]
+        if len(mine):
+            colour = PALETTE[group % len(PALETTE)]
+            axes.scatter(*mine.T, s=14, color=colour, alpha=0.75, linewidths=0)
+            axes.annotate(name, np.median(mine, axis=0), color="black", fontsize=9, ha="center", va="center",
+                          bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": colour, "alpha": 0.85})
+    axes.set_title(title)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_aspect("equal", adjustable="datalim")
+
+
+def basket(dataset, items, title=None, marks=None):
+    """A row of product pictures with their titles. `marks` (same length): a word under each, such as "seen"."""
+    _, row = plt.subplots(1, len(items), figsize=(1.35 * len(items), 1.95), squeeze=False)
+    for number, (axes, item) in enumerate(zip(row[0], items)):
+        axes.imshow(dataset.images[item])
+        axes.set_axis_off()
+        words = dataset.title(item).replace(" ", "\n", 2)
+        axes.set_title(words, fontsize=8, loc="center")
+        if marks is not None:
+            axes.text(0.5, -0.08, marks[number], transform=axes.transAxes, ha="center", va="top", fontsize=8)
+    if title:
+        row[0, 0].get_figure().suptitle(title, fontsize=10, x=0.01, ha="left")
+    return row[0]

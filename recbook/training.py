@@ -1,0 +1,120 @@
+"""The one training loop."""
+
+import copy
+import random
+import time
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm.auto import tqdm
+
+from recbook.checkpoints import resume_run, save_run
+from recbook.errors import ModelError
+from recbook.evaluation import LOWER_IS_BETTER, evaluate
+
+
+def best_device(device="auto"):
+    """`"auto"` is the GPU where there is one, the CPU elsewhere."""
+    if device != "auto":
+        return torch.device(device)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def seed_everything(seed):
+    """Seed Python's, NumPy's and PyTorch's generators, so that the same call gives the same model.
+
+    Call it before building a model: its initial weights are random too.
+    """
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=None, metric=None, device="auto",
+        seed=0, progress=True, checkpoint=None, optimiser=torch.optim.Adam, schedule=None, validate_every=1):
+    """Train a model on `split.train`; a model with a closed form is solved.
+
+    Parameters
+    ----------
+    model : Recommender
+    split : Split
+    epochs, batch_size, learning_rate : int, int, float
+    patience : int or None
+        Stop after this many validations without a better one, and go back to the best. None trains all epochs and
+        keeps the last; validation is then only measured if `metric` is named.
+    metric : str
+        What validation measures ("NDCG@10" by default; RMSE and MAE are better when smaller).
+    device : "auto", "cpu", "cuda", ...
+    seed : int
+        Of the shuffles and the negatives. Seed the initial weights by `seed_everything` before building the model.
+    checkpoint : path or None
+        A folder, written after every epoch. If it holds a checkpoint of this very run, training goes on from there.
+    optimiser : callable (parameters, lr=...)
+    schedule : callable or None
+        Factor of the learning rate at a share of training between 0 and 1: `lambda share: 1 - share`.
+
+    Returns
+    -------
+    history : DataFrame
+        One row an epoch: `loss` (mean over batches), `seconds`, and the validation metric.
+    """
+    if hasattr(model, "fit"):
+        start = time.perf_counter()
+        model.fit(split)
+        return pd.DataFrame({"epoch": [1], "seconds": [time.perf_counter() - start]})
+    if len(split.train) == 0:
+        raise ModelError("There is nothing to train on.")
+    device = best_device(device)
+    model.to(device)
+    metric = metric or ("NDCG@10" if patience is not None else None)
+    if metric and split.validation is None:
+        raise ModelError(f"The split {split.name!r} has no validation part to measure {metric} on.")
+    batches = copy.copy(model.batches).prepare(split, device)
+    model.start(split)
+    optimiser = optimiser(model.parameters(), lr=learning_rate)
+    generator = torch.Generator(device).manual_seed(seed)
+    run = {"model": type(model).__name__, "config": model.config, "batch_size": batch_size, "seed": seed,
+           "learning_rate": learning_rate, "data": split.dataset.name, "split": split.name}
+    history, best_weights = resume_run(checkpoint, run, model, optimiser, generator) if checkpoint else ([], None)
+    sign = -1 if metric in LOWER_IS_BETTER else 1
+
+    bar = tqdm(range(len(history) + 1, epochs + 1), desc=type(model).__name__, disable=not progress, leave=False)
+    for epoch in bar:
+        if patience is not None and validations_since_best(history, metric, sign) >= patience:
+            break
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate * (schedule((epoch - 1) / epochs) if schedule else 1)
+        start = time.perf_counter()
+        total, count = torch.zeros((), device=device), 0
+        model.train()
+        for batch in batches.epoch(batch_size, generator):
+            loss = model.loss(batch)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            total += loss.detach()  # no .item() here: it would wait for the device
+            count += 1
+        row = {"epoch": epoch, "loss": float(total) / count, "seconds": time.perf_counter() - start}
+        if not np.isfinite(row["loss"]):
+            raise ModelError(f"The loss of epoch {epoch} is {row['loss']}: try a smaller learning rate.")
+        if metric and (epoch % validate_every == 0 or epoch == epochs):
+            row[metric] = evaluate(model, split.validation, [metric])[metric]
+        history.append(row)
+        if metric in row and validations_since_best(history, metric, sign) == 0:
+            best_weights = copy.deepcopy(model.state_dict())
+        bar.set_postfix({name: f"{value:.4f}" for name, value in row.items() if name not in ("epoch", "seconds")})
+        if checkpoint:
+            save_run(checkpoint, run, model, optimiser, generator, history, best_weights)
+    if patience is not None and best_weights is not None:
+        model.load_state_dict(best_weights)
+    model.eval()
+    return pd.DataFrame(history)
+
+
+def validations_since_best(history, metric, sign):
+    """How many validations have passed since the best one; 0 if there was none yet."""
+    values = [sign * row[metric] for row in history if metric in row]
+    return len(values) - 1 - int(np.argmax(values)) if values else 0

@@ -1,0 +1,228 @@
+"""A split cuts where it says, loses nothing, and shows no case its own answer."""
+
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from recbook.data import by_ratio, by_time, from_frame, leave_last_out, random_folds
+from recbook.errors import DataError
+
+
+def dataset(*events, **options):
+    """events: (user, item, time)."""
+    return from_frame(pd.DataFrame(events, columns=["user", "item", "time"]), timestamp="time", **options)
+
+
+# Ana meets items 0 1 2 3, Ben 1 0, Cem 3 2 1, interleaved in time.
+SMALL = dataset((0, 0, 10), (0, 1, 20), (0, 2, 50), (0, 3, 90), (1, 1, 30), (1, 0, 60), (2, 3, 40), (2, 2, 70),
+                (2, 1, 80))
+
+
+def pairs(frame):
+    return list(zip(frame["user"], frame["item"]))
+
+
+def asked(cases):
+    """Each case as (user, history, answers)."""
+    answers = [cases.target[cases.case == number].tolist() for number in range(len(cases))]
+    histories = [[item for item in row if item >= 0] for row in cases.context().items.tolist()]
+    return list(zip(cases.users.tolist(), histories, answers))
+
+
+def test_leave_last_out_tests_the_last_and_validates_on_the_one_before():
+    split = leave_last_out(SMALL)
+    assert asked(split.test) == [(0, [0, 1, 2], [3]), (2, [3, 2], [1])]
+    assert asked(split.validation) == [(0, [0, 1], [2]), (2, [3], [2])]
+    assert pairs(split.train) == [(0, 0), (0, 1), (1, 1), (1, 0), (2, 3)]    # Ben, with two items, only trains
+
+
+def test_leave_last_out_needs_a_user_with_three_interactions():
+    with pytest.raises(DataError, match="no user has three interactions"):
+        leave_last_out(dataset((0, 0, 1), (0, 1, 2), (1, 0, 3)))
+
+
+def test_training_items_are_masked_unless_items_return():
+    assert leave_last_out(SMALL).test.masked.toarray().tolist() == [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 1]]
+    returning = dataset((0, 0, 1), (0, 0, 2), (0, 0, 3))
+    assert returning.items_return and leave_last_out(returning).test.masked is None
+    assert leave_last_out(returning, mask="train").test.masked.toarray().tolist() == [[1]]
+    assert leave_last_out(SMALL, mask=None).test.masked is None
+    with pytest.raises(ValueError, match="mask is"):
+        leave_last_out(SMALL, mask="all")
+
+
+def test_by_time_has_one_clock_for_everybody():
+    split = by_time(SMALL, validation=2 / 9, test=2 / 9)
+    assert sorted(split.train["timestamp"]) == [10, 20, 30, 40, 50]
+    assert asked(split.validation) == [(1, [1], [0]), (2, [3], [2])]          # at 60 and 70
+    assert asked(split.test) == [(0, [0, 1, 2], [3]), (2, [3, 2], [1])]       # at 90 and 80
+    assert split.test.now.tolist() == [90, 80]
+
+
+def test_by_time_can_do_without_validation():
+    split = by_time(SMALL, validation=0, test=2 / 9)
+    assert split.validation is None and len(split.train) == 7
+
+
+def test_by_time_refuses_times_that_do_not_tell_events_apart():
+    with pytest.raises(DataError, match="too coarse"):
+        by_time(dataset((0, 0, 5), (0, 1, 5), (0, 2, 5)))
+
+
+def test_trains_on_the_future_is_the_share_asked_before_the_end_of_training():
+    assert by_time(SMALL, 0.2, 0.2).trains_on_the_future() == 0
+    # Training ends at 60 (Ben); tests are asked at 90 (Ana) and 80 (Cem). If Ben's second is at 85, Cem's is early.
+    assert leave_last_out(SMALL).trains_on_the_future() == 0
+    later = dataset(*[(0, item, time) for item, time in ((0, 10), (1, 20), (2, 50), (3, 90))], (1, 1, 30), (1, 0, 85),
+                    (2, 3, 40), (2, 2, 70), (2, 1, 80))
+    assert leave_last_out(later).trains_on_the_future() == 0.5
+
+
+def test_by_ratio_rounds_the_earlier_parts_up():
+    ten = dataset(*[(0, item, item) for item in range(10)])
+    split = by_ratio(ten, validation=0.1, test=0.2)
+    assert split.train["item"].tolist() == [0, 1, 2, 3, 4, 5, 6]             # in spite of 7.000000000000001
+    assert asked(split.validation) == [(0, [0, 1, 2, 3, 4, 5, 6], [7])]
+    assert asked(split.test) == [(0, [0, 1, 2, 3, 4, 5, 6, 7], [8, 9])]
+    assert split.test.masked.toarray()[0].tolist() == [1] * 8 + [0] * 2
+    single = by_ratio(dataset((0, 0, 0), *[(1, item, item) for item in range(4)]), validation=0.1, test=0.2)
+    assert split.test.now.tolist() == [8]
+    assert 0 not in single.test.users and (0, 0) in pairs(single.train)       # ceil(0.7) = 1: a single item trains
+
+
+@pytest.mark.parametrize("validation, test", [(0.5, 0.5), (0, 0), (0, 1), (-0.1, 0.2)])
+@pytest.mark.parametrize("cut", [by_time, by_ratio])
+def test_shares_must_leave_something_to_train_on(cut, validation, test):
+    with pytest.raises(ValueError, match="shares"):
+        cut(SMALL, validation=validation, test=test)
+
+
+def rated(n):
+    """n ratings in a file whose order is neither that of users nor of times."""
+    random = np.random.default_rng(7)
+    frame = pd.DataFrame({"user": random.integers(0, 5, n), "item": np.arange(n), "rating": random.integers(1, 6, n)})
+    return frame, from_frame(frame, rating="rating")
+
+
+@pytest.mark.parametrize("n, folds, seed", [(23, 5, 0), (20, 5, 3), (7, 3, 1)])
+def test_random_folds_are_those_of_surprise(n, folds, seed):
+    """scikit-surprise's KFold, from its documentation: shuffle the file's rows with RandomState(seed), cut in order,
+    the first n % folds folds one longer. Each item is one row of the file here."""
+    _, data = rated(n)
+    rows = np.arange(n)
+    np.random.RandomState(seed).shuffle(rows)
+    stop = 0
+    for fold, split in enumerate(random_folds(data, folds, seed)):
+        start, stop = stop, stop + n // folds + (fold < n % folds)
+        assert sorted(split.test.target) == sorted(rows[start:stop])
+    assert stop == n
+
+
+def test_a_rating_is_asked_with_all_the_training_ratings_of_its_user():
+    frame, data = rated(20)
+    split = random_folds(data, 4)[1]
+    context = split.test.context()
+    for case, (user, target) in enumerate(zip(split.test.users, split.test.target)):
+        known = split.train[split.train["user"] == user]
+        assert [item for item in context.items[case].tolist() if item >= 0] == known["item"].tolist()
+        assert split.test.rating[case] == frame["rating"][target]
+        assert context.ratings[case].nansum() == known["rating"].sum()
+
+
+def test_refit_moves_validation_into_training():
+    split = leave_last_out(SMALL)
+    refitted = split.refit()
+    assert pairs(refitted.train) == [(0, 0), (0, 1), (0, 2), (1, 1), (1, 0), (2, 3), (2, 2)]
+    assert refitted.validation is None and refitted.test is split.test and refitted.refit() is refitted
+
+
+def test_a_context_is_padded_behind_and_cut_in_front():
+    data = from_frame(pd.DataFrame({"user": [0, 0, 0, 0, 1, 1, 1], "item": [0, 1, 2, 3, 3, 2, 1],
+                                    "time": [10, 20, 30, 40, 50, 60, 70], "stars": [1, 2, 3, 4, 5, 4, 3],
+                                    "act": ["view", "cart", "view", "view", "purchase", "favourite", "view"]}),
+                      timestamp="time", rating="stars", behaviour="act")
+    test = leave_last_out(data).test
+    context = test.context()
+    assert context.items.tolist() == [[0, 1, 2], [3, 2, -1]]
+    assert context.times.tolist() == [[10, 20, 30], [50, 60, -1]]
+    assert context.behaviours.tolist() == [[0, 2, 0], [3, 1, -1]]
+    assert torch.equal(context.ratings.isnan(), torch.tensor([[False] * 3, [False, False, True]]))
+    assert context.now.tolist() == [40, 70] and context.users.tolist() == [0, 1] and context.sessions is None
+    assert test.context(length=1).items.tolist() == [[2], [2]]
+    assert test.context(rows=[1]).items.tolist() == [[3, 2]]
+    assert test.context(length=0).items.shape == (2, 0)
+    assert len(context) == 2
+
+
+def test_a_subset_renumbers_its_cases():
+    test = by_ratio(dataset(*[(user, item, item) for user in range(3) for item in range(5)]), 0.2, 0.4).test
+    assert asked(test) == [(user, [0, 1, 2], [3, 4]) for user in range(3)]
+    assert asked(test.subset([True, False, True])) == [(0, [0, 1, 2], [3, 4]), (2, [0, 1, 2], [3, 4])]
+    assert len(test.subset([False] * 3)) == 0
+
+
+def test_the_matrix_counts_an_item_once():
+    split = leave_last_out(dataset((0, 0, 1), (0, 0, 2), (0, 1, 3), (0, 1, 4)))
+    assert split.matrix().toarray().tolist() == [[1, 0]]
+
+
+events = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6), st.integers(0, 20)), min_size=3, max_size=40)
+
+
+@pytest.mark.parametrize("cut", [leave_last_out, by_time, by_ratio])
+@given(events=events)
+def test_the_parts_are_all_the_rows_and_each_once(cut, events):
+    data = dataset(*events)
+    try:
+        split = cut(data)
+    except DataError:
+        assume(False)
+    parts = pairs(split.train)
+    for cases in (split.validation, split.test):
+        if cases is not None:
+            parts += zip(cases.users[cases.case], cases.target)
+    assert Counter(parts) == Counter(pairs(data.interactions))
+    n_validation = 0 if split.validation is None else len(split.validation.target)
+    assert len(split.train_and_validation) == len(split.train) + n_validation
+
+
+@pytest.mark.parametrize("cut", [leave_last_out, by_time, by_ratio])
+@given(events=events)
+def test_no_history_holds_its_answer_or_anything_later(cut, events):
+    """Each event gets an item of its own, so that an item says which event it is."""
+    times = [(user, number, time) for number, (user, _, time) in enumerate(events)]
+    data = dataset(*times)
+    try:
+        split = cut(data)
+    except DataError:
+        assume(False)
+    place = {item: place for place, item in enumerate(data.interactions["item"])}
+    for cases in (split.validation, split.test):
+        for user, history, answers in [] if cases is None else asked(cases):
+            assert all(times[item][0] == data.users["original"][user] for item in history + answers)
+            assert all(place[known] < place[answer] for known in history for answer in answers)
+
+
+@given(events=events)
+def test_by_time_never_trains_on_the_future(events):
+    try:
+        split = by_time(dataset(*events))
+    except DataError:
+        assume(False)
+    assert split.trains_on_the_future() == 0
+    assert split.train["timestamp"].max() < split.test.now.min()
+
+
+@given(events=events, seed=st.integers(0, 9))
+def test_each_rating_is_tested_in_one_fold(events, seed):
+    frame = pd.DataFrame(events, columns=["user", "item", "rating"])
+    data = from_frame(frame, rating="rating")
+    folds = random_folds(data, 3, seed)
+    tested = [pair for split in folds for pair in zip(split.test.users, split.test.target)]
+    assert Counter(tested) == Counter(pairs(data.interactions))
+    assert all(len(split.train) + len(split.test) == len(events) for split in folds)

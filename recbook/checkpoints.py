@@ -44,7 +44,7 @@ def save_run(folder, run, model, optimiser, generator, history, best_weights):
     """Keep everything that `fit` needs to go on after this epoch."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"best.{name}": value for name, value in (best_weights or {}).items()}
-    tensors["generator"] = generator.get_state()
+    tensors |= {"generator": generator.get_state(), "dropout": torch.get_rng_state()}
     for number, values in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{name}": torch.as_tensor(value) for name, value in values.items()}
     write(folder, "run", {"run": run, "history": history}, tensors)
@@ -70,6 +70,7 @@ def resume_run(folder, run, model, optimiser, generator):
         state.setdefault(int(number), {})[name] = value
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     generator.set_state(tensors["generator"])
+    torch.set_rng_state(tensors["dropout"])
     return about["history"], part("best.") or None
 
 

@@ -1,7 +1,7 @@
 """The `recbook` command: look at data, train, evaluate and recommend without writing Python.
 
-Tables for people; with `--json` one JSON document on stdout for programs. Notes and progress go to stderr. Exit codes:
-0 all well; 1 something to put right, said in one line; 2 wrong usage; 130 interrupted; 141 nobody reads the output.
+Tables for people; with `--json` one JSON document on stdout for programs. Notes and progress go to stderr. Exit
+codes: 0 all well; 1 something to put right, said in one line; 2 wrong usage; 130 interrupted; 141 nobody reads on.
 """
 
 import argparse
@@ -122,8 +122,8 @@ def read_settings(pairs, defaults, what):
         if isinstance(default, float) and type(value) is int:
             value = float(value)
         if default is not None and type(value) is not type(default):
-            kind = {int: "a whole number", float: "a number", bool: "True or False"}.get(type(default), "of that kind")
-            raise ModelError(f"{name} is not {text!r} but {kind}, as in {name}={default}.")
+            kind = {int: "a whole number", float: "a number"}.get(type(default), type(default).__name__)
+            raise ModelError(f"{name}={text}: {name} is {kind}, as in {name}={default}.")
         settings[name] = value
     return settings
 
@@ -140,7 +140,7 @@ def train(args):
     Example: recbook train --model bpr-mf --dataset shop --set dim=64 --set l2=.01
     Example: recbook train --model ease --csv ratings.csv --user customer --item product --timestamp when
     """
-    model_class = rb.models.find_model(args.model)
+    model_class, device = rb.models.find_model(args.model), find_device(args.device)
     source = {"dataset": args.dataset or "shop"}
     if args.csv:
         columns = {name: getattr(args, name) for name in CSV_COLUMNS if getattr(args, name)}
@@ -156,7 +156,7 @@ def train(args):
         split = replace(split, test=rated(split.test, dataset.name), validation=validation)
     watched = None if split.validation is None else "RMSE" if args.model in RATING_MODELS else "NDCG@10"
     if watched is None:
-        note(f"The split {split.name!r} has no validation part: training runs for all {args.epochs} epochs.")
+        note(f"The split {split.name!r} has no validation part: nothing can stop training before its last epoch.")
     name = Path(source["csv"]).stem if args.csv else dataset.name.partition(":")[0]
     folder = Path(args.out or RUNS / f"{name}-{args.model}")
     if not args.resume:
@@ -168,7 +168,7 @@ def train(args):
         model = build(model_class, dataset, args)
         history = rb.fit(
             model, split, epochs=args.epochs, batch_size=args.batch_size, learning_rate=args.learning_rate,
-            patience=args.patience if watched else None, metric=watched, device=args.device, seed=args.seed,
+            patience=args.patience if watched else None, metric=watched, device=device, seed=args.seed,
             progress=sys.stderr.isatty(), checkpoint=folder)
     except (ValueError, RuntimeError) as problem:  # PyTorch's and SciPy's words for a setting that cannot be
         raise ModelError(f"{args.model} cannot be trained like this: {problem}") from problem
@@ -176,10 +176,20 @@ def train(args):
     rb.save_model(
         model, folder, name=args.model, source=source, files=dataset.files, split=split_name, metrics=metrics,
         seed=args.seed, history=json.loads(history.to_json(orient="records")), validation=validation)
-    note(f"Saved in {folder} after {len(history)} epochs. Next: recbook evaluate {folder}")
+    note(f"Saved in {folder}{f' after {len(history)} epochs' if 'loss' in history else ''}. "
+         f"Next: recbook evaluate {folder}")
     show(args, as_rows(validation), document={
         "run": str(folder), "model": args.model, "config": model.config, "dataset": dataset.name, "split": split_name,
         "epochs": len(history), "validation": validation})
+
+
+def find_device(name):
+    """The device of that name, if this machine has it."""
+    import torch
+
+    if name == "cuda" and not torch.cuda.is_available() or name == "mps" and not torch.backends.mps.is_available():
+        raise ModelError(f"This machine has no {name} device for PyTorch: use --device auto.")
+    return rb.training.best_device(name)
 
 
 def default_split(dataset):
@@ -205,7 +215,7 @@ def cut(dataset, name):
 def rated(cases, name):
     """The cases whose answer was given a rating."""
     if cases.rating is None:
-        raise ModelError(f"{name} has no ratings to compare with; a model of clicks (bpr-mf, ials, ease) learns from it.")
+        raise ModelError(f"{name} has no ratings; a model of clicks (bpr-mf, ials, ease) learns from it.")
     if len(cases.rating) != len(cases):
         raise ModelError("Ratings are compared one a case: choose --split last-item or --split time.")
     return cases.subset(cases.rating == cases.rating)  # a rating that was not given is NaN, which equals nothing
@@ -230,7 +240,7 @@ def evaluate(args):
 
     Example: recbook evaluate runs/shop-bpr-mf --metrics NDCG@10 HR@10 MRR
     """
-    folder, model, about, dataset = open_run(args, rb.training.best_device(args.device))
+    folder, model, about, dataset = open_run(args, find_device(args.device))
     cases = getattr(cut(dataset, about["split"]), args.part)
     if cases is None:
         raise DataError(f"The split {about['split']!r} of {dataset.name} has no {args.part} part.")
@@ -238,18 +248,19 @@ def evaluate(args):
     protocol = "all items are ranked"
     if args.candidates:
         cases = rb.sample_candidates(cases, args.candidates)
-        protocol = (f"the sampled protocol: each right item among {args.candidates} random ones. It favours popularity; "
-                    "use it only to reproduce a published number")
+        protocol = (f"the sampled protocol: each right item among {args.candidates} random ones. It favours "
+                    "popularity; use it only to reproduce a published number")
     elif cases.candidates is not None:
         protocol = f"only the {cases.candidates.shape[1]} published candidates of each case are ranked"
     if set(metrics) & set(RATING_METRICS):
         cases = rated(cases, dataset.name)
-        protocol = "ratings are compared with those that were given" if set(metrics) <= set(RATING_METRICS) else protocol
+        if set(metrics) <= set(RATING_METRICS):
+            protocol = "ratings are compared with those that were given"
     values = measure(model, cases, metrics)
     note(f"{folder}: {len(cases):,} {args.part} cases of {dataset.name}, split {about['split']}; {protocol}.")
     show(args, as_rows(values), document={
-        "run": str(folder), "model": about["name"], "dataset": dataset.name, "split": about["split"], "part": args.part,
-        "cases": len(cases), "protocol": protocol, "metrics": values})
+        "run": str(folder), "model": about["name"], "dataset": dataset.name, "split": about["split"],
+        "part": args.part, "cases": len(cases), "protocol": protocol, "metrics": values})
 
 
 def measure(model, cases, metrics):
@@ -360,14 +371,16 @@ def history_of(model, dataset, log, user):
 
 
 def find_item(dataset, text):
-    """The item of that id or title; case does not matter."""
-    ids = [str(original) for original in dataset.items["original"]]
+    """The item of that id, or else of that title, however its letters are written."""
+    originals = dataset.items["original"].astype(str)
+    ids = originals.tolist()
     if text in ids:
         return ids.index(text)
-    titles = [dataset.title(item) for item in range(dataset.n_items)]
+    titles = dataset.items.get("title", originals).fillna(originals).tolist()
     found = [item for item, title in enumerate(titles) if title.casefold() == text.casefold()]
     if len(found) > 1:
-        raise DataError(f"{len(found)} items are called {text!r}: say which by its id, {', '.join(ids[i] for i in found)}.")
+        same = ", ".join(ids[item] for item in found)
+        raise DataError(f"{len(found)} items are called {text!r}: say which one by its id, {same}.")
     if not found:
         near = [title for title in titles if text.casefold() in title.casefold()]
         raise UnknownName(f"item of {dataset.name}", text, near or titles)
@@ -387,8 +400,8 @@ def experiment(args):
     root = next((folder for folder in (Path.cwd(), *Path.cwd().parents)
                  if (folder / "experiments").is_dir() and (folder / "recbook").is_dir()), None)
     if root is None:
-        raise RecbookError("Experiments are part of the repository: run this in a checkout of recbook, which has a folder "
-                           "experiments/.")
+        raise RecbookError("Experiments are part of the repository: run this in a checkout of recbook, "
+                           "which has a folder experiments/.")
     paths = {path.stem: path for path in sorted((root / "experiments").glob("*.py")) if path.stem[0] != "_"}
     if args.name is None:
         lines = {name: (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n")[0]
@@ -447,7 +460,7 @@ def make_parser():
 
     def add(where, name, function):
         text = inspect.getdoc(function)
-        command = where.add_parser(name, help=text.split("\n")[0], description=text,
+        command = where.add_parser(name, help=text.split("\n")[0].replace("%", "%%"), description=text,
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
         command.add_argument("--json", action="store_true", help="print one JSON document, for programs")
         command.set_defaults(function=function)
@@ -457,12 +470,12 @@ def make_parser():
                                epilog="Example: recbook data list").add_subparsers(required=True, metavar="COMMAND")
     add(data, "list", list_data)
     add(data, "fetch", fetch_data).add_argument("name", metavar="NAME")
-    add(data, "describe", describe_data).add_argument("name", metavar="NAME", help="with the shop's parameters, if any")
+    add(data, "describe", describe_data).add_argument("name", metavar="NAME")
 
     command = add(commands, "train", train)
-    command.add_argument("--model", required=True, metavar="NAME", help="such as bpr-mf or ease; `--model ?` lists all")
+    command.add_argument("--model", required=True, metavar="NAME", help="such as bpr-mf or ease; '?' lists all")
     data = command.add_mutually_exclusive_group()
-    data.add_argument("--dataset", metavar="NAME", help="shop by default; shop:n_users=300,n_events=20000 is a smaller one")
+    data.add_argument("--dataset", metavar="NAME", help="default: shop; a small one: shop:n_users=300,n_events=20000")
     data.add_argument("--csv", metavar="FILE", help="your own data, one interaction a line, below a header")
     for column in CSV_COLUMNS:
         command.add_argument(f"--{column}", metavar="COLUMN", help=f"with --csv: the column that holds the {column}")
@@ -500,7 +513,7 @@ def make_parser():
 
 
 def add_run(command):
-    command.add_argument("run", nargs="?", metavar="RUN", help=f"a folder of `recbook train` (default: the latest in {RUNS}/)")
+    command.add_argument("run", nargs="?", metavar="RUN", help="a folder of `recbook train` (default: the latest)")
 
 
 def add_device(command):
@@ -522,5 +535,5 @@ def main(arguments=None):
         note("recbook: " + " ".join(str(problem).split()))
         return 1
     except KeyboardInterrupt:
-        note("recbook: interrupted" + ("; the same command with --resume goes on." if args.function is train else "."))
+        note("recbook: interrupted" + ("; the same command with --resume goes on" if args.function is train else ""))
         return 130

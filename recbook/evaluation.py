@@ -10,6 +10,7 @@ from recbook.data.batches import Negatives
 from recbook.data.splits import binary_matrix
 from recbook.errors import ModelError
 from recbook.metrics import LOWER_IS_BETTER, RATING, Ranks, parse
+from recbook.models.base import best
 
 METRICS = ("HR@10", "NDCG@10", "MRR")
 BLOCK = 4_000_000  # scores held at a time
@@ -178,7 +179,7 @@ def sample_candidates(cases, negatives=99, seed=0):
     met = pd.concat([met, pd.DataFrame({"user": cases.users, "item": cases.target})])
     matrix = binary_matrix(met, len(cases.log.starts) - 1, cases.n_items)
     generator = torch.Generator().manual_seed(seed)
-    drawn = Negatives(matrix).draw(torch.as_tensor(cases.users), negatives, generator).numpy()
+    drawn = Negatives(matrix).draw(torch.tensor(cases.users), negatives, generator).numpy()
     return replace(cases, candidates=np.column_stack([cases.target, drawn]), masked=None)
 
 
@@ -291,5 +292,6 @@ def top_lists(model, cases, k=10):
                 mine = known.indices[known.indptr[number]:known.indptr[number + 1]]
                 hidden[number, :len(mine)] = mine
             hidden = torch.as_tensor(hidden, device=device)
-        lists.append(model.top(cases.context(rows, model.reads, device), k, hidden)[0].cpu().numpy())
+        scores = torch.as_tensor(model.scores(cases.context(rows, model.reads, device)))
+        lists.append(best(scores, k, hidden)[0].cpu().numpy())
     return np.concatenate(lists)

@@ -85,6 +85,8 @@ class Ratings:
         if "rating" not in split.train:
             raise DataError(f"{split.dataset.name} has no ratings; a model of clicks (bpr-mf, ials, ease) learns from it.")
         rated = split.train.dropna(subset="rating")
+        if rated.empty:
+            raise DataError(f"No interaction in the training part of {split.dataset.name} has a rating.")
         self.users, self.items = (torch.tensor(rated[name].to_numpy(), device=device) for name in ("user", "item"))
         self.ratings = torch.tensor(rated["rating"].to_numpy(np.float32), device=device)
         return self

@@ -12,8 +12,9 @@ from recbook.data.batches import RatingsByUser
 class TrainingBatches(keras.utils.PyDataset):
     """What a model trains on: `model.fit(TrainingBatches(model, split), epochs=20)`.
 
-    Each epoch is drawn anew by `recbook.data.batches`, negatives included. With `fit(..., shuffle=False)` they are the
-    batches of `recbook.fit` on the CPU with the same seed, in the same order; else Keras shuffles them once more.
+    Each epoch is drawn anew by `recbook.data.batches`, negatives included. They are the batches of `recbook.fit` on
+    the CPU with the same seed (save where a history is longer than `batch_size`); `fit(..., shuffle=False)` keeps
+    their order too.
     """
 
     def __init__(self, model, split, batch_size=2048, seed=0):
@@ -22,7 +23,7 @@ class TrainingBatches(keras.utils.PyDataset):
         self.batch_size = batch_size
         self.generator = torch.Generator().manual_seed(seed)
         self.longest = None
-        if isinstance(self.source, RatingsByUser):  # Keras wants as many batches in every epoch, as wide in every batch
+        if isinstance(self.source, RatingsByUser):  # Keras wants equal numbers of batches, and histories equally wide
             self.longest = int(self.source.count.max())
             self.batch_size = max(batch_size, self.longest)
         self.epoch, self.begun = self.draw(), False

@@ -1,4 +1,4 @@
-"""Matrix factorization in Keras; the papers and the differences from them stand in `recbook/models/factorization.py`."""
+"""Matrix factorization in Keras. Its papers, and how it differs from them: `recbook/models/factorization.py`."""
 
 import tensorflow as tf
 from keras import ops
@@ -25,7 +25,7 @@ class MatrixFactorization(Recommender):
     def __init__(self, n_users, n_items, dim=32, l2=0.01, **options):
         super().__init__(**options)
         self.n_users, self.n_items, self.dim, self.l2 = n_users, n_items, dim, l2
-        self.user = self.add_weight(shape=(n_users, dim), initializer=RandomNormal(stddev=0.1), name="user.weight")
+        self.user = self.add_weight(shape=(n_users, dim), initializer="zeros", name="user.weight")
         self.item = self.add_weight(shape=(n_items, dim), initializer=RandomNormal(stddev=0.1), name="item.weight")
         self.user_bias = self.add_weight(shape=(n_users,), initializer="zeros", name="user_bias")
         self.item_bias = self.add_weight(shape=(n_items,), initializer="zeros", name="item_bias")

@@ -44,16 +44,19 @@ class Recommender(nn.Module):
 
     @torch.no_grad()
     def top(self, context, k=10, exclude=None):
-        """The k best items of each case: (items (B, k), scores (B, k)). `exclude` (B, E) are not recommended."""
-        scores = self.scores(context)
-        if k > scores.shape[1]:
-            raise ModelError(f"Asked for the best {k} of {scores.shape[1]} items.")
-        if exclude is not None:
-            rows = torch.arange(len(scores), device=scores.device)[:, None].expand_as(exclude)
-            scores = scores.clone()
-            scores[rows[exclude >= 0], exclude[exclude >= 0]] = -torch.inf
-        best = scores.topk(k, dim=1)
-        return best.indices, best.values
+        """The k best items of each case: (items (B, k), scores (B, k)). `exclude` (B, E), padded with -1, are left out."""
+        return best(self.scores(context), k, exclude)
+
+
+def best(scores, k, exclude=None):
+    """The k highest of scores (B, n_items): (items (B, k), scores (B, k)). `exclude` (B, E) is padded with -1."""
+    if k > scores.shape[1]:
+        raise ModelError(f"Asked for the best {k} of {scores.shape[1]} items.")
+    if exclude is not None:
+        hidden = interaction_matrix(exclude, scores.shape[1]).bool()
+        scores = scores.masked_fill(hidden, -torch.inf)
+    top = scores.topk(k, dim=1)
+    return top.indices, top.values
 
 
 def select(scores, items):
@@ -72,8 +75,8 @@ def products(vectors, table, items):
     return torch.einsum("bd,bcd->bc", vectors, table[items])
 
 
-def interaction_matrix(items, n_items):
+def interaction_matrix(items, n_items, dtype=torch.float32):
     """Histories (B, L), padded with -1, as rows of 0 and 1: (B, n_items)."""
-    matrix = torch.zeros(len(items), n_items + 1, device=items.device)
+    matrix = torch.zeros(len(items), n_items + 1, device=items.device, dtype=dtype)
     matrix.scatter_(1, torch.where(items < 0, n_items, items), 1.0)
     return matrix[:, :n_items]

@@ -66,7 +66,7 @@ class PureSVD(Recommender):
         return self
 
     def scores(self, context, items=None):
-        history = interaction_matrix(context.items, self.n_items)       # (B, n_items)
+        history = interaction_matrix(context.items, self.n_items, self.item.dtype)     # (B, n_items)
         return products(history @ self.item, self.item, items)
 
 
@@ -95,7 +95,8 @@ class EASE(Recommender):
         return self
 
     def scores(self, context, items=None):
-        return select(interaction_matrix(context.items, self.n_items) @ self.weight, items)
+        history = interaction_matrix(context.items, self.n_items, self.weight.dtype)   # (B, n_items)
+        return select(history @ self.weight, items)
 
 
 class IALS(Recommender):
@@ -123,7 +124,7 @@ class IALS(Recommender):
         histories, takers = padded_rows(met), padded_rows(met.T.tocsr())
         generator = torch.Generator().manual_seed(self.seed)
         self.item.copy_(torch.randn(self.item.shape, generator=generator) * 0.1 / self.dim**0.5)
-        users = torch.zeros(self.n_users, self.dim, device=self.item.device)
+        users = self.item.new_zeros(self.n_users, self.dim)
         for _ in range(self.sweeps):
             self.solve_all(users, self.item, histories)
             self.solve_all(self.item, users, takers)
@@ -139,7 +140,7 @@ class IALS(Recommender):
         """The best vectors (B, D) for rows that met `items` (B, L), padded with -1, given the other side's vectors."""
         met = items >= 0
         vectors = fixed[items.clamp(min=0)] * met[..., None]            # (B, L, D)
-        size = met.sum(1)
+        size = met.sum(1).to(fixed.dtype)
         penalty = self.l2 * (size + self.unmet_weight * len(fixed)) ** self.exponent
         normal = vectors.mT @ vectors + gram                            # (B, D, D)
         normal.diagonal(dim1=1, dim2=2).add_(penalty[:, None])

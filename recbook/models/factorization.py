@@ -37,7 +37,7 @@ class MatrixFactorization(Recommender):
         self.user_bias = nn.Parameter(torch.zeros(n_users))
         self.item_bias = nn.Parameter(torch.zeros(n_items))
         self.bias = nn.Parameter(torch.zeros(()))
-        nn.init.normal_(self.user.weight, std=0.1)
+        nn.init.zeros_(self.user.weight)        # a user who is never trained keeps zeros: ranked by item bias alone
         nn.init.normal_(self.item.weight, std=0.1)
 
     def pair_scores(self, users, items):
@@ -111,9 +111,10 @@ class SVDPlusPlus(FunkSVD):
     def user_vectors(self, users, history):
         """p_u and its implicit part: users (U,), history (U, L) padded with -1. Returns (U, D)."""
         size = (history >= 0).sum(1, keepdim=True).clamp(min=1)
+        history = F.pad(history, (0, 1), value=-1)                      # embedding_bag takes no rows of width 0
         padded = torch.where(history < 0, self.n_items, history)
         total = F.embedding_bag(padded, self.implicit.weight, mode="sum", padding_idx=self.n_items)
-        return self.user(users) + total / size.sqrt()
+        return self.user(users) + total / size.to(total.dtype).sqrt()
 
     def loss(self, batch):
         vectors = self.user_vectors(batch.owners, batch.histories)[batch.owner]     # (B, D)

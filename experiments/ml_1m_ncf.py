@@ -1,0 +1,136 @@
+"""MovieLens 1M, NeuMF's split: each user's last item among 99 published negatives.
+
+Protocol: He et al., *Neural Collaborative Filtering*, WWW 2017. Every model is trained on all but each user's last
+item and ranks that item among the authors' own 99 negatives; HR@10 and NDCG@10 are means over the 6,040 users.
+
+Published values: Ferrari Dacrema, Boglio, Cremonesi and Jannach, *A Troubling Analysis of Reproducibility and Progress in
+Recommender Systems Research*, TOIS 2021, the NeuMF table; logistic-mf: Rendle, Krichene, Zhang and Anderson, *Neural
+Collaborative Filtering vs. Matrix Factorization Revisited*, RecSys 2020, the table of its matrix factorization.
+
+Settings are searched by `--tune` on each user's last *training* item among 99 random items that the user never met,
+by NDCG@10. The model is then trained anew with that item included and tested once.
+
+For 156 users the test item is also among its own negatives, so that it competes with 98 items and not with 99. The
+columns "repaired" are measured with that duplicate replaced by an item the user never met, drawn once with seed 0.
+"""
+
+import argparse
+import itertools
+import time
+from dataclasses import replace
+
+import numpy as np
+
+import recbook
+from recbook import results
+from recbook.data.batches import Pairs
+from recbook.models import find_model
+from recbook.training import best_device
+
+NAME = "ml_1m_ncf"
+TITLE = "MovieLens 1M, each user's last item among 99 published negatives"
+PROTOCOL = "He et al. 2017: leave the last item out, rank it among the authors' 99 negatives; mean over 6,040 users"
+TROUBLING = "Ferrari Dacrema et al., TOIS 2021"
+REVISITED = "Rendle et al., RecSys 2020"
+METRICS = ("HR@10", "NDCG@10")
+
+# model: (title, (HR@10, NDCG@10) as published, where)
+PUBLISHED = {
+    "popularity": ("Popularity", (0.4533, 0.2542), TROUBLING),
+    "bpr-mf": ("BPR-MF", (0.6305, 0.3730), TROUBLING),
+    "pure-svd": ("PureSVD", (0.6937, 0.4303), TROUBLING),
+    "ials": ("iALS", (0.7109, 0.4382), TROUBLING),
+    "ease": ("EASE", (0.7192, 0.4494), TROUBLING),
+    "logistic-mf": ("MF, logistic loss", (0.7294, 0.4523), REVISITED),
+}
+
+# Found by --tune, which tries every combination below; MF's dimension and negatives are Rendle et al.'s.
+SETTINGS = {
+    "popularity": {},
+    "pure-svd": {"dim": 64},
+    "ials": {"dim": 64, "unmet_weight": 0.3, "l2": 0.003},
+    "ease": {"l2": 1000.0},
+}
+GRID = {
+    "pure-svd": {"dim": [8, 16, 32, 48, 64]},
+    "ials": {"unmet_weight": [0.1, 0.3], "l2": [0.003, 0.01]},
+    "ease": {"l2": [100.0, 300.0, 1000.0, 2000.0]},
+}
+
+SEEDS = {"bpr-mf": (0, 1, 2), "logistic-mf": (0, 1, 2)}  # the others have a closed form: once is enough
+NOTES = {
+}
+
+
+def train(name, split, settings, seed=0, device="auto"):
+    """A model trained on `split`; `settings` holds the arguments of its class, of `fit`, and `negatives`."""
+    settings = dict(settings)
+    training = {key: settings.pop(key) for key in ("epochs", "batch_size", "learning_rate") if key in settings}
+    negatives = settings.pop("negatives", None)
+    recbook.seed_everything(seed)
+    model = find_model(name)(split.n_users, split.n_items, **settings)
+    if negatives:
+        model.batches = Pairs(negatives)
+    recbook.fit(model, split, seed=seed, device=device, schedule=lambda share: 1 - share, **training)
+    return model
+
+
+def repaired(split, seed=0):
+    """The test cases with each negative that equals the target replaced by an item that the user never met."""
+    cases, met = split.test, split.refit().matrix()
+    candidates, generator = cases.candidates.copy(), np.random.default_rng(seed)
+    for row, column in np.argwhere(candidates[:, 1:] == candidates[:, :1]):
+        known = np.append(met[cases.users[row]].indices, candidates[row])
+        candidates[row, 1 + column] = generator.choice(np.setdiff1d(np.arange(split.n_items), known))
+    return replace(cases, candidates=candidates)
+
+
+def measure(name, split, seeds=(0,), device="auto"):
+    """The row of one model, but for its title and its source: `measured` and `settings`."""
+    reports = {"": [], " repaired": []}
+    for seed in seeds:
+        model = train(name, split.refit(), SETTINGS[name], seed, device)
+        for suffix, cases in (("", split.test), (" repaired", repaired(split))):
+            reports[suffix].append(recbook.evaluate(model, cases, METRICS, seed=seed))
+    measured = {metric + suffix: numbers for suffix, some in reports.items()
+                for metric, numbers in results.summary(some).items()}
+    return {"measured": measured, "settings": SETTINGS[name]}
+
+
+def run(name, split, device="auto"):
+    """Measure one model and write its row."""
+    title, published, source = PUBLISHED[name]
+    start, seeds = time.perf_counter(), SEEDS.get(name, (0,))
+    row = {"title": title, **measure(name, split, seeds, device), "published": dict(zip(METRICS, published)),
+           "source": source}
+    if name in NOTES:
+        row["note"] = NOTES[name]
+    results.save(NAME, TITLE, PROTOCOL, {name: row}, split.dataset, time.perf_counter() - start, seeds,
+                 best_device(device) if name in SEEDS else "cpu")
+
+
+def tune(name, split, device="auto"):
+    """Print the validation metrics of every setting of the grid."""
+    cases = recbook.sample_candidates(split.validation, 99)
+    grid = GRID.get(name, {})
+    for values in itertools.product(*grid.values()):
+        settings = SETTINGS[name] | dict(zip(grid, values))
+        report = recbook.evaluate(train(name, split, settings, device=device), cases, METRICS)
+        print(settings, *(f"{metric} {report[metric]:.4f}" for metric in METRICS), flush=True)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog=NAME, description=__doc__.partition("\n")[0])
+    parser.add_argument("--model", choices=PUBLISHED, help="default: all of them")
+    parser.add_argument("--tune", action="store_true", help="search the settings on validation; writes nothing")
+    parser.add_argument("--device", default="auto")
+    arguments = parser.parse_args(argv)
+    split = recbook.load("ml-1m-ncf").published
+    for name in [arguments.model] if arguments.model else PUBLISHED:
+        (tune if arguments.tune else run)(name, split, arguments.device)
+    if not arguments.tune:
+        print(results.table(NAME).to_string())
+
+
+if __name__ == "__main__":
+    main()

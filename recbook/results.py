@@ -1,0 +1,158 @@
+"""What was measured, beside what was published: JSON in `results/` that pages render and nobody types by hand.
+
+One file an experiment, one row a model. A row holds its own provenance, so that one model can be measured anew and the
+others stay what they were.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from recbook.errors import RecbookError, UnknownName
+from recbook.evaluation import Report
+from recbook.metrics import LOWER_IS_BETTER
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def folder():
+    """Where results lie: $RECBOOK_RESULTS, or else `results/` beside the package."""
+    return Path(os.environ.get("RECBOOK_RESULTS") or CHECKOUT / "results")
+
+
+def summary(reports, metrics=None):
+    """One model's numbers from its reports on the same cases, one `Report` a seed.
+
+    Returns {metric: dict} with `value` (the mean over seeds), `low` and `high` (95 % interval: users are drawn anew,
+    the seeds' case-by-case values averaged) and, of several seeds, `values` and `spread` (their standard deviation).
+    """
+    metrics = metrics or list(reports[0].values)
+    averaged = Report({metric: np.mean([report.values[metric] for report in reports], axis=0) for metric in metrics},
+                      reports[0].users)
+    numbers = {}
+    for metric in metrics:
+        values = [float(report[metric]) for report in reports]
+        low, high = averaged.interval(metric)
+        numbers[metric] = {"value": float(np.mean(values)), "low": float(low), "high": float(high)}
+        if len(values) > 1:
+            numbers[metric] |= {"values": values, "spread": float(np.std(values, ddof=1))}
+    return numbers
+
+
+def save(name, title, protocol, rows, dataset, seconds, seeds=(0,), device="cpu"):
+    """Write rows of an experiment; rows of other models that the file already has are kept.
+
+    Parameters
+    ----------
+    name, title, protocol : str
+        Of the file, of the table, and how its numbers are measured.
+    rows : dict
+        For each model's name a dict: `title`, `measured` (as `summary` makes it), `published` ({metric: value}),
+        `source` (where the published values stand), `settings`, and, if something is to be explained, `note`.
+    dataset : Dataset
+        Its name and the sha256 of its files are noted.
+    seconds : float
+        How long the rows took, all seeds together.
+    seeds : sequence of int
+    device : str or torch.device
+        Where the model was trained.
+
+    Returns the path.
+    """
+    path = folder() / f"{name}.json"
+    known = load(name)["rows"] if path.exists() else {}
+    origin = {"dataset": dataset.name, "files": dict(sorted(dataset.files.items())), "seeds": list(seeds),
+              "seconds": round(float(seconds), 1), "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+              "code": code(), "hardware": hardware(device), "versions": versions()}
+    rows = known | {model: {**row, "provenance": origin} for model, row in rows.items()}
+    text = json.dumps({"name": name, "title": title, "protocol": protocol, "rows": rows}, indent=1, allow_nan=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(text + "\n")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+def load(name):
+    """The content of results/<name>.json: a dict with `name`, `title`, `protocol` and `rows` ({model: dict})."""
+    path = folder() / f"{name}.json"
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UnknownName("result", name, [found.stem for found in folder().glob("*.json")]) from None
+    except ValueError as problem:
+        raise RecbookError(f"{path} is no table of results: {problem}") from None
+
+
+def table(name):
+    """A frame to show in a page: one row a model; each metric as measured, then as published.
+
+    After a measured value stands its spread over seeds (mean ± standard deviation), or of one seed its 95 % interval.
+    """
+    rows = {}
+    for row in load(name)["rows"].values():
+        cells = rows[row["title"]] = {}
+        for metric, numbers in row["measured"].items():
+            cells[metric] = written(numbers)
+            if metric in row["published"]:
+                cells[f"{metric} published"] = f"{row['published'][metric]}"
+        cells["seeds"] = len(row["provenance"]["seeds"])
+        cells["source"] = row["source"]
+    frame = pd.DataFrame.from_dict(rows, orient="index").fillna("")
+    last = ["seeds", "source"]
+    return frame[[column for column in frame if column not in last] + last]
+
+
+def written(numbers):
+    """A measured value as text."""
+    if "spread" in numbers:
+        return f"{numbers['value']:.4f} ± {numbers['spread']:.4f}"
+    return f"{numbers['value']:.4f} ({numbers['low']:.4f}–{numbers['high']:.4f})"
+
+
+def gain(row, metric):
+    """By what share a row's measured value is better than the published one; negative where it falls short.
+
+    The measured value is rounded to the digits of the published one.
+    """
+    published = row["published"][metric]
+    digits = len(f"{published}".partition(".")[2])
+    change = round(row["measured"][metric]["value"], digits) / published - 1
+    return -change if metric in LOWER_IS_BETTER else change
+
+
+def code():
+    """The commit that ran, and whether the package or the experiments differed from it."""
+    def git(*arguments):
+        done = subprocess.run(["git", "--no-optional-locks", *arguments], cwd=CHECKOUT, capture_output=True, text=True)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    commit = git("rev-parse", "HEAD")
+    return {"commit": commit, "dirty": commit is None or bool(git("status", "--porcelain", "recbook", "experiments"))}
+
+
+def hardware(device="cpu"):
+    """Processor, cores, memory in GiB and, where it was used, the GPU."""
+    cpu = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+        cpu = models[0].partition(":")[2].strip() if models else cpu
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    gpu = torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else None
+    return {"cpu": cpu, "cores": os.cpu_count(), "memory": round(memory), "gpu": gpu}
+
+
+def versions():
+    """Of Python and of what computes."""
+    return {"python": sys.version.split()[0], "torch": torch.__version__, "numpy": np.__version__}

@@ -98,7 +98,8 @@ def write(folder, kind, about, tensors):
     except (OSError, SafetensorError) as problem:
         beside.unlink(missing_ok=True)
         weights.unlink(missing_ok=True)
-        raise ModelError(f"Could not write the checkpoint in {folder}: {problem}. Nothing there was changed.") from None
+        why = f"Could not write the checkpoint in {folder}: {problem}. Nothing there was changed."
+        raise ModelError(why) from None
     for old in folder.glob(f"{kind}-*.safetensors"):
         if old != weights:
             old.unlink()

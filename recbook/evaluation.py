@@ -13,19 +13,20 @@ from recbook.metrics import LOWER_IS_BETTER, RATING, Ranks, parse
 from recbook.models.base import best
 
 METRICS = ("HR@10", "NDCG@10", "MRR")
-BLOCK = 4_000_000  # scores held at a time
+BLOCK = 1_000_000  # scores held at a time: 4 MB stay in the processor's cache
 
 
 @dataclass(frozen=True)
 class Report:
     """How one model did on each case.
 
-    values : dict of arrays (N,)   each metric, case by case (for RMSE the squared errors)
-    users : array (N,)   whom each case asks about: cases of one user are not independent
+    values : dict of arrays   each metric, case by case (N,); for RMSE and MAE the squared or absolute error of each
+        rating that was given
+    users : dict of arrays   for each metric, whom each of its values is about: values of one user are not independent
     """
 
     values: dict
-    users: np.ndarray
+    users: dict
 
     def __getitem__(self, metric):
         """The mean over cases."""
@@ -33,7 +34,7 @@ class Report:
 
     def interval(self, metric, level=0.95, draws=1000, seed=0):
         """Bootstrap confidence interval of the mean: (low, high). Users are drawn, each with all their cases."""
-        means = finish(metric, bootstrap(self.values[metric], self.users, draws, seed))
+        means = finish(metric, bootstrap(self.values[metric], self.users[metric], draws, seed))
         return tuple(np.quantile(means, [(1 - level) / 2, (1 + level) / 2]))
 
     def to_frame(self):
@@ -74,14 +75,15 @@ def evaluate(model, cases, metrics=METRICS, seed=0):
         raise ModelError("There are no cases to evaluate.")
     if isinstance(model, torch.nn.Module):
         model.eval()
-    values = {}
+    values, users = {}, dict.fromkeys(measures, cases.users)
     if measures:
         ranks = rank(model, cases, seed)
         values = {name: np.asarray(measure(ranks, **options)) for name, (measure, options) in measures.items()}
     if len(wanted) < len(metrics):
-        errors = predict_ratings(model, cases) - cases.rating
+        errors, raters = rating_errors(model, cases)
         values |= {name: RATING[name](errors) for name in metrics if name in RATING}
-    return Report(values, cases.users)
+        users |= {name: raters for name in metrics if name in RATING}
+    return Report(values, users)
 
 
 def device_of(model):
@@ -120,8 +122,11 @@ def rank(model, cases, seed=0):
         else:
             items = torch.as_tensor(candidates[rows], device=device)    # (B, C)
             scores = torch.as_tensor(model.scores(context, items.clamp(min=0))).masked_fill(items < 0, -torch.inf)
-            place = (items[row] == target[:, None]).int().argmax(1)
-        if scores.isnan().any():
+            found = items[row] == target[:, None]                       # (P, C)
+            place = found.int().argmax(1)
+            if not found.any(1).all():
+                raise ModelError("The candidates of a case lack its right item.")
+        if scores.amax().isnan():                                       # the largest is NaN if any is
             raise ModelError(f"{type(model).__name__} gives scores that are not numbers.")
         ranks.append(places(scores, row, place, generator).cpu().numpy())
     return Ranks(cases.case, np.concatenate(ranks), len(cases))
@@ -130,17 +135,14 @@ def rank(model, cases, seed=0):
 def places(scores, row, place, generator):
     """The rank of entry `place[p]` in row `row[p]` of the scores (B, C), ties in random order: (P,)."""
     own = scores[row, place][:, None]                                   # (P, 1)
-    if len(row) == len(scores):                                         # one right item a case: no copy of the rows
-        above, equal = scores > own, scores == own
-    else:
-        above, equal = scores[row] > own, scores[row] == own            # (P, C)
-    rank = above.sum(1).double()
-    tied = equal.sum(1) > 1
+    mine = scores if len(row) == len(scores) else scores[row]           # (P, C)  one right item a case: no copy
+    rank = (mine > own).sum(1, dtype=torch.int32).double()              # int32: a third of the time of int64
+    tied = (mine == own).sum(1, dtype=torch.int32) > 1
     if tied.any():                                                      # one order a case, shared by its right items
-        key = torch.rand(scores.shape, generator=generator, device=scores.device)
-        key = key[row[tied]]
+        cases, number = row[tied].unique(return_inverse=True)
+        key = torch.rand(len(cases), scores.shape[1], generator=generator, device=scores.device)[number]
         before = key < key.gather(1, place[tied][:, None])
-        rank[tied] += (before & equal[tied]).sum(1)
+        rank[tied] += (before & (mine[tied] == own[tied])).sum(1)
     return rank.masked_fill(own[:, 0] == -torch.inf, torch.inf)         # a hidden item is never found
 
 
@@ -153,17 +155,24 @@ def distinct(candidates):
     return np.where(repeated, -1, candidates)
 
 
+def rating_errors(model, cases):
+    """How far the model's rating of each right item (P,) is from the one that was given, where one was: (R,), and whose."""
+    if cases.rating is None or np.isnan(cases.rating).all():
+        raise ModelError("These cases have no ratings to compare with.")
+    given = ~np.isnan(cases.rating)
+    errors = predict_ratings(model, cases) - cases.rating
+    return errors[given], cases.users[cases.case[given]]
+
+
 @torch.no_grad()
 def predict_ratings(model, cases):
-    """The model's rating for each case's item: (N,)."""
-    if cases.rating is None:
-        raise ModelError("These cases have no ratings to compare with.")
+    """The model's rating for each right item of the cases: (P,)."""
     device = device_of(model)
     predictions = []
-    for rows in blocks(len(cases), 100 + 10 * (model.reads or 0)):
-        target = torch.tensor(cases.target[rows], device=device)[:, None]
-        scores = torch.as_tensor(model.scores(cases.context(rows, model.reads, device), target))
-        predictions.append(scores[:, 0].cpu().numpy())
+    for targets in blocks(len(cases.target), 100 + 10 * (model.reads or 0)):
+        context = cases.context(cases.case[targets], model.reads, device)
+        items = torch.tensor(cases.target[targets], device=device)[:, None]                 # (B, 1)
+        predictions.append(torch.as_tensor(model.scores(context, items))[:, 0].cpu().numpy())
     return np.concatenate(predictions)
 
 
@@ -224,7 +233,7 @@ class Comparison:
         Both are measured on the same cases, so the cases' own difficulty cancels.
         """
         a, b = self.reports[name], self.reports[than]
-        gaps = bootstrap(a.values[metric] - b.values[metric], a.users, draws, seed)
+        gaps = bootstrap(a.values[metric] - b.values[metric], a.users[metric], draws, seed)
         share = min((gaps <= 0).mean(), (gaps >= 0).mean())
         low, high = np.quantile(gaps, [0.025, 0.975])
         gap = float(np.mean(a.values[metric] - b.values[metric]))

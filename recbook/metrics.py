@@ -76,7 +76,7 @@ LOWER_IS_BETTER = tuple(RATING)
 def parse(name):
     """`"NDCG@10"` as (function, keyword arguments)."""
     family, _, k = str(name).partition("@")
-    if family in RANKING and k.isdigit() and int(k) > 0:
+    if family in RANKING and k.isdecimal() and int(k) > 0:
         return RANKING[family], {"k": int(k)}
     if family in ("MRR", "MAP") and not k:
         return RANKING[family], {}

@@ -64,24 +64,26 @@ def scatter_map(axes, points, groups, names, title):
         if len(mine):
             colour = PALETTE[group % len(PALETTE)]
             axes.scatter(*mine.T, s=14, color=colour, alpha=0.75, linewidths=0)
-            axes.annotate(name, np.median(mine, axis=0), color="black", fontsize=9, ha="center", va="center",
-                          bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": colour, "alpha": 0.85})
+            box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": colour, "alpha": 0.85}
+            axes.annotate(name, np.median(mine, axis=0), color="black", fontsize=9, ha="center", va="center", bbox=box)
     axes.set_title(title)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_aspect("equal", adjustable="datalim")
 
 
-def basket(dataset, items, title=None, marks=None):
-    """A row of product pictures with their titles. `marks` (same length): a word under each, such as "seen"."""
-    _, row = plt.subplots(1, len(items), figsize=(1.35 * len(items), 1.95), squeeze=False)
-    for number, (axes, item) in enumerate(zip(row[0], items)):
-        axes.imshow(dataset.images[item])
-        axes.set_axis_off()
-        words = dataset.title(item).replace(" ", "\n", 2)
-        axes.set_title(words, fontsize=8, loc="center")
-        if marks is not None:
-            axes.text(0.5, -0.08, marks[number], transform=axes.transAxes, ha="center", va="top", fontsize=8)
-    if title:
-        row[0, 0].get_figure().suptitle(title, fontsize=10, x=0.01, ha="left")
-    return row[0]
+def shelves(dataset, rows, mark=None):
+    """Rows of product pictures with their titles, {name: items}. The item `mark` is framed wherever it stands."""
+    width = max(map(len, rows.values()))
+    figure, grid = plt.subplots(len(rows), width, figsize=(1.2 + 1.05 * width, 1.5 * len(rows)), squeeze=False)
+    for (name, items), row in zip(rows.items(), grid):
+        for axes in row:
+            axes.set_axis_off()
+        row[0].text(-0.25, 0.5, name, transform=row[0].transAxes, ha="right", va="center", fontsize=10)
+        for axes, item in zip(row, items):
+            axes.imshow(dataset.images[item])
+            axes.set_title(dataset.title(item).replace(" ", "\n", 2), fontsize=7, loc="center",
+                           color=RED if item == mark else "black")
+            if item == mark:
+                axes.add_patch(plt.Rectangle((0, 0), 31, 31, fill=False, color=RED, linewidth=3))
+    return figure

@@ -58,9 +58,10 @@ def problems():
             yield f"{name}: one of the pair is missing"
             continue
         ours, theirs = content(jupytext.read(text)), content(nbformat.read(stored, 4))
-        different = next((n for n, pair in enumerate(zip(ours, theirs)) if pair[0] != pair[1]), min(len(ours), len(theirs)))
         if ours != theirs:
-            yield f"{name}: cell {different} of the text and of the notebook differ; run `make execute` after editing the text"
+            same = [mine == other for mine, other in zip(ours, theirs)]
+            first = same.index(False) if False in same else len(same)
+            yield f"{name}: cell {first} of the text and of the notebook differ; run `make execute` after an edit"
         cells = [cell for cell in nbformat.read(stored, 4).cells if cell.cell_type == "code"]
         if any(cell.execution_count is None for cell in cells):
             yield f"{name}: a cell of the notebook was never executed"

@@ -67,7 +67,8 @@ class Pairs:
         self.negatives = negatives
 
     def prepare(self, split, device="cpu"):
-        self.users, self.items = (torch.tensor(split.train[name].to_numpy(), device=device) for name in ("user", "item"))
+        train = split.train
+        self.users, self.items = (torch.tensor(train[name].to_numpy(), device=device) for name in ("user", "item"))
         self.unmet = Negatives(split.matrix(), device)
         return self
 
@@ -83,7 +84,7 @@ class Ratings:
 
     def prepare(self, split, device="cpu"):
         if "rating" not in split.train:
-            raise DataError(f"{split.dataset.name} has no ratings; a model of clicks (bpr-mf, ials, ease) learns from it.")
+            raise DataError(f"{split.dataset.name} has no ratings; models of clicks (bpr-mf, ials, ease) can learn from it.")
         rated = split.train.dropna(subset="rating")
         if rated.empty:
             raise DataError(f"No interaction in the training part of {split.dataset.name} has a rating.")

@@ -78,7 +78,9 @@ class Dataset:
         """What to call an item on a page: its title, or else the id that its source gave it."""
         row = self.items.iloc[int(item)]
         title = row.get("title")
-        return title if isinstance(title, str) and title else f"item {row['original']}"
+        if isinstance(title, str) and title:
+            return title
+        return row["original"] if isinstance(row["original"], str) else f"item {row['original']}"
 
     def describe(self):
         """Sizes and shape of the data, one figure a row: a Series."""

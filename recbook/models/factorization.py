@@ -43,11 +43,16 @@ class MatrixFactorization(Recommender):
     def pair_scores(self, users, items):
         """Scores of pairs, and the penalty on what they use. users (B,), items (B,) or (B, K); both results alike."""
         p, q = self.user(users), self.item(items)                       # (B, D), (B, [K,] D)
-        if items.ndim == 2:
-            p, users = p[:, None], users[:, None]
-        user_bias, item_bias = self.user_bias[users], self.item_bias[items]
-        scores = self.bias + user_bias + item_bias + (p * q).sum(-1)
-        penalty = self.l2 * (p.square().sum(-1) + q.square().sum(-1) + user_bias.square() + item_bias.square())
+        user_bias, user_length = self.user_bias[users], p.square().sum(-1)
+        if items.ndim == 1:
+            product = (p * q).sum(-1)
+        else:
+            product = (q @ p[..., None])[..., 0]                        # (B, K)
+            user_bias, user_length = user_bias[:, None], user_length[:, None]
+        item_bias = self.item_bias[items]
+        item_length = self.item.weight.square().sum(1)[items]           # no second (B, K, D): half the time of an epoch
+        scores = self.bias + user_bias + item_bias + product
+        penalty = self.l2 * (user_length + item_length + user_bias.square() + item_bias.square())
         return scores, penalty
 
     def scores(self, context, items=None):

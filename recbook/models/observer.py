@@ -81,7 +81,7 @@ class Observer(Recommender):
 
 
 class TasteObserver(Observer):
-    """The observer's belief about taste, and blind to everything else: not what the session shows, not what was bought.
+    """The observer's belief about taste, and blind to all else: what the session shows, and what was bought.
 
     The ceiling of models that know a user by one vector, such as matrix factorization.
     """

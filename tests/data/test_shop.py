@@ -119,7 +119,8 @@ def test_probabilities_are_the_softmax_that_the_law_states():
                 utility = 1.8 * world.taste_vectors[taste] @ world.item_vectors[item]
                 utility += world.style_vectors[2] @ world.item_vectors[item]
                 utility += world.popularity[item] + world.quality[item]
-                utility += {3: 1.2, 2: 1.6, (8 + 5) % 12: 1.4}.get(category, 0) + 2.4 * ((8, 3, category) in unions(world))
+                utility += {3: 1.2, 2: 1.6, (8 + 5) % 12: 1.4}.get(category, 0)
+                utility += 2.4 * ((8, 3, category) in unions(world))
                 utility += {4: 1.3, 5: -1.3}.get(category, 0)
                 weight[item] = np.exp(utility)
         expected = 0.9 * weight / weight.sum() + 0.1 * (world.launch == 0) / (world.launch == 0).sum()

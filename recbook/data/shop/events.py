@@ -50,7 +50,8 @@ def simulate(world):
         taste[fresh[drifted]] = draw_with(chance[begins, 1][drifted], world.prior[fresh[drifted]])
         state.leave(world, fresh)
         gap = 15 + (chance[:, 2] ** 2 * (SESSION_GAP - 300)).astype(np.int64)
-        time[users] = np.where(begins, np.maximum(session_start[row], time[users] + 2 * SESSION_GAP), time[users] + gap)
+        later = np.maximum(session_start[row], time[users] + 2 * SESSION_GAP)
+        time[users] = np.where(begins, later, time[users] + gap)
         state.season[users] = world.season(time[users])
 
         item = choose(world, taste[users], state.at(users), chance[:, 3:6])
@@ -76,7 +77,7 @@ def simulate(world):
 
 
 def plan(world, rng):
-    """Who comes how often, and when: events a user (n_users,), and for each event whether and when its session starts."""
+    """Who comes how often, and when: events a user (n_users,); for each event whether and when its session starts."""
     p = world.parameters
     joins = np.where(rng.random(p.n_users) < p.cold_users, YEAR - 30 * DAY, 0)
     joins = joins + (rng.random(p.n_users) * 20 * DAY).astype(np.int64)

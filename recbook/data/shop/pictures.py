@@ -17,9 +17,10 @@ def draw_pictures(world):
     for item in range(p.n_items):
         inside = shape(world.item_category[item], x, y)
         colour = 0.15 + 0.75 * level[item, :3]
-        stripes = np.sin((2 + 10 * level[item, 3]) * (x * np.cos(3 * level[item, 4]) + y * np.sin(3 * level[item, 4])))
+        turn = 3 * level[item, 4]
+        stripes = np.sin((2 + 10 * level[item, 3]) * (x * np.cos(turn) + y * np.sin(turn)))
         paint = colour * (1 - 0.5 * level[item, 5] * (stripes > 0))[..., None]
-        picture = np.where(inside[..., None], paint, 0.95) + rng.normal(size=(SIZE, SIZE, 1)) * 0.02
+        picture = np.where(inside[..., None], paint + rng.normal(size=(SIZE, SIZE, 1)) * 0.02, 1.0)
         pictures[item] = (255 * picture.clip(0, 1)).astype(np.uint8)
     return pictures
 

@@ -40,7 +40,7 @@ def describe_items(world):
     sign = np.tile(np.repeat([1, -1], 4), p.dim)
     words = ADJECTIVES.reshape(len(POLES), 8)[directions].ravel()
     odds = np.round(2.5 * p.text_signal * world.item_vectors[:, axis_of(p.dim)] * sign, 3)     # (n_items, words)
-    odds = odds + np.round(rng.gumbel(size=odds.shape), 6)              # the largest k are k draws without replacement
+    odds = odds + np.round(rng.gumbel(size=odds.shape), 6)      # the k largest are k draws without replacement
     chosen = np.argsort(-odds, axis=1, kind="stable")[:, :8]
     brand = rng.integers(len(BRANDS), size=p.n_items)
     noun = rng.integers(3, size=p.n_items)

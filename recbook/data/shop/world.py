@@ -58,7 +58,7 @@ class Parameters:
 
     def __post_init__(self):
         if self.n_items < 2 * len(CATEGORIES):
-            raise ValueError(f"n_items={self.n_items}: the shop needs two items in each of its {len(CATEGORIES)} categories")
+            raise ValueError(f"n_items={self.n_items}: the shop needs two items in each of {len(CATEGORIES)} categories")
         for name, least in (("n_users", 1), ("n_events", 1), ("n_tastes", 2), ("n_styles", 1), ("dim", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name}={getattr(self, name)}: the shop needs at least {least}")
@@ -114,7 +114,7 @@ class World:
         utility = utility - utility.max(axis=2, keepdims=True)
         weights = whole(utility, 2**18)
         on_sale = self.launch[None] <= self.seasons[:, None]                            # (seasons, items)
-        self.weights = np.where(on_sale[:, None, None], weights, 0)                     # (seasons, tastes, styles + 1, items)
+        self.weights = np.where(on_sale[:, None, None], weights, 0)     # (seasons, tastes, styles + 1, items)
         self.on_sale = [np.flatnonzero(season) for season in on_sale]
         self.category_weights = np.add.reduceat(self.weights, self.category_start[:-1], axis=-1)
         self.match = taste.round(3)                                                     # how well item suits taste
@@ -212,7 +212,8 @@ class State:
     def first(cls, world, size):
         """Nothing seen, nothing bought."""
         none = np.full(size, NO_CATEGORY)
-        return cls(np.zeros(size, dtype=int), np.full(size, world.parameters.n_styles), none, none.copy(), none.copy())
+        no_style = np.full(size, world.parameters.n_styles)
+        return cls(np.zeros(size, dtype=int), no_style, none, none.copy(), none.copy())
 
     def at(self, rows):
         """The states of some of the users."""

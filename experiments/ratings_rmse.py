@@ -1,0 +1,126 @@
+"""Ratings of MovieLens 100K and 1M: RMSE over five random folds, and over the five official folds of 100K.
+
+Published values: the table in the documentation of scikit-surprise (https://surpriselib.com), "RMSE and MAE of various
+algorithms (with their default parameters) on a 5-fold cross-validation procedure". Protocol: the same random folds,
+`KFold(5, random_state=0)`; predictions are clipped to the scale of 1 to 5 stars, as that library does. The official
+folds (u1 ... u5) have no target in that table.
+
+Each rating is tested once; RMSE is over all of them together. (The mean of the folds' RMSE differs in the sixth digit.)
+
+Settings are searched by `--tune` on a tenth of the first random fold's training ratings, drawn with seed 0; no test
+rating is looked at. The official folds take the settings that were found there.
+"""
+
+import argparse
+import itertools
+import time
+from dataclasses import replace
+
+import numpy as np
+
+import recbook
+from recbook import results
+from recbook.data.splits import rating_split
+from recbook.evaluation import Report, predict_ratings
+from recbook.models import find_model
+from recbook.training import best_device
+
+NAME = "ratings_rmse"
+SURPRISE = "scikit-surprise's documentation"
+TITLES = {"bias": "Baseline", "funk-svd": "SVD", "svd++": "SVD++"}
+# protocol: (data set, title, {model: RMSE as published})
+PROTOCOLS = {
+    "ml_100k": ("ml-100k", "MovieLens 100K, five random folds", {"bias": 0.944, "funk-svd": 0.934, "svd++": 0.919}),
+    "ml_1m": ("ml-1m", "MovieLens 1M, five random folds", {"bias": 0.909, "funk-svd": 0.873, "svd++": 0.862}),
+    "ml_100k_official": ("ml-100k", "MovieLens 100K, the five official folds", {}),
+}
+
+# Found by --tune on the first random fold of each data set; the learning rate falls linearly to zero.
+SETTINGS = {
+    "ml-100k": {
+        "bias": {},
+    },
+    "ml-1m": {
+        "bias": {},
+    },
+}
+GRID = {
+}
+SEEDS = {"funk-svd": (0, 1, 2), "svd++": (0, 1, 2)}  # the bias has a closed form: once is enough
+NOTES = {
+}
+
+
+def train(name, split, settings, seed=0, device="auto"):
+    """A model trained on `split`; `settings` holds the arguments of its class and of `fit`."""
+    settings = dict(settings)
+    training = {key: settings.pop(key) for key in ("epochs", "batch_size", "learning_rate") if key in settings}
+    recbook.seed_everything(seed)
+    model = find_model(name)(split.n_users, split.n_items, **settings)
+    recbook.fit(model, split, seed=seed, device=device, schedule=lambda share: 1 - share, **training)
+    return model
+
+
+def squared_errors(model, cases):
+    """Of predictions clipped to 1 to 5 stars: (N,)."""
+    return (predict_ratings(model, cases).clip(1, 5) - cases.rating) ** 2
+
+
+def folds(protocol):
+    """The splits of a protocol."""
+    dataset = recbook.load(PROTOCOLS[protocol][0])
+    return dataset.published if protocol.endswith("official") else recbook.random_folds(dataset, 5, seed=0)
+
+
+def measure(name, protocol, splits, seeds=(0,), device="auto"):
+    """The row of one model, but for its title and its source: `measured` and `settings`."""
+    settings = SETTINGS[PROTOCOLS[protocol][0]][name]
+    users = np.concatenate([split.test.users for split in splits])
+    reports = []
+    for seed in seeds:
+        errors = [squared_errors(train(name, split, settings, seed, device), split.test) for split in splits]
+        reports.append(Report({"RMSE": np.concatenate(errors)}, users))
+    return {"measured": results.summary(reports), "settings": settings}
+
+
+def run(name, protocol, device="auto"):
+    """Measure one model and write its row."""
+    dataset, title, published = PROTOCOLS[protocol]
+    start, seeds, splits = time.perf_counter(), SEEDS.get(name, (0,)), folds(protocol)
+    row = {"title": TITLES[name], **measure(name, protocol, splits, seeds, device),
+           "published": {"RMSE": published[name]} if published else {}, "source": SURPRISE if published else ""}
+    if (protocol, name) in NOTES:
+        row["note"] = NOTES[protocol, name]
+    results.save(f"{NAME}_{protocol}", title, f"{title}: each rating is tested once; predictions clipped to 1 to 5 stars",
+                 {name: row}, splits[0].dataset, time.perf_counter() - start, seeds,
+                 best_device(device) if name in SEEDS else "cpu")
+
+
+def tune(name, protocol, device="auto"):
+    """Print the validation RMSE of every setting of the grid."""
+    first = folds(protocol)[0]
+    validation = np.random.RandomState(0).permutation(len(first.train))[:len(first.train) // 10]
+    split = rating_split("validation", replace(first.dataset, interactions=first.train), np.sort(validation))
+    grid = GRID.get(name, {})
+    for values in itertools.product(*grid.values()):
+        settings = SETTINGS[first.dataset.name][name] | dict(zip(grid, values))
+        errors = squared_errors(train(name, split, settings, device=device), split.test)
+        print(settings, f"RMSE {errors.mean() ** 0.5:.4f}", flush=True)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog=NAME, description=__doc__.partition("\n")[0])
+    parser.add_argument("--model", choices=TITLES, help="default: all of them")
+    parser.add_argument("--protocol", choices=PROTOCOLS, help="default: all of them")
+    parser.add_argument("--tune", action="store_true", help="search the settings on validation; writes nothing")
+    parser.add_argument("--device", default="auto")
+    arguments = parser.parse_args(argv)
+    for protocol in [arguments.protocol] if arguments.protocol else PROTOCOLS:
+        for name in [arguments.model] if arguments.model else TITLES:
+            (tune if arguments.tune else run)(name, protocol, arguments.device)
+        if not arguments.tune:
+            print(results.table(f"{NAME}_{protocol}").to_string())
+
+
+if __name__ == "__main__":
+    main()

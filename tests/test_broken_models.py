@@ -1,0 +1,78 @@
+"""A chapter must notice when its model is broken: each breakage below makes an assertion of its notebook fail."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jupytext
+import numpy as np
+import pytest
+
+import recbook as rb
+
+CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
+
+POPULARITY = """
+import recbook.training
+train = recbook.training.fit
+def fit(model, split, **options):
+    history = train(model, split, **options)
+    if isinstance(model, recbook.models.BPRMF):
+        popularity = recbook.models.Popularity(split.n_users, split.n_items).fit(split)
+        model.scores = popularity.scores
+        if "NDCG@10" in history:
+            history["NDCG@10"] = recbook.evaluate(model, split.validation, ["NDCG@10"])["NDCG@10"]
+    return history
+recbook.training.fit = fit
+"""
+
+SHUFFLED_LABELS = """
+import torch, recbook.data.batches
+prepare = recbook.data.batches.Pairs.prepare
+def shuffled(self, split, device="cpu"):
+    prepare(self, split, device)
+    self.items = self.items[torch.randperm(len(self.items))]
+    return self
+recbook.data.batches.Pairs.prepare = shuffled
+"""
+
+FROZEN_ITEMS = """
+import recbook.training
+train = recbook.training.fit
+def fit(model, split, **options):
+    if isinstance(model, recbook.models.BPRMF):
+        model.item.weight.requires_grad_(False)
+    return train(model, split, **options)
+recbook.training.fit = fit
+"""
+
+
+def run(chapter, breakage):
+    """Run a chapter's code with something broken in it: what it printed on stderr."""
+    cells = [cell for cell in jupytext.read(CHAPTERS / "text" / f"{chapter}.md").cells if cell.cell_type == "code"]
+    numbered = "\n".join(cell.source for cell in cells)
+    done = subprocess.run([sys.executable, "-"], input=f"{breakage}\n{numbered}\n", cwd=CHAPTERS, capture_output=True,
+                          text=True, env=os.environ | {"MPLBACKEND": "Agg"}, timeout=500)
+    return done.stderr
+
+
+@pytest.mark.parametrize("breakage", [POPULARITY, SHUFFLED_LABELS, FROZEN_ITEMS],
+                         ids=["popularity in its place", "labels shuffled", "item factors frozen"])
+def test_matrix_factorization_notices(breakage):
+    assert "AssertionError" in run("matrix-factorization", breakage)
+
+
+def test_the_bound_on_bpr_holds_for_five_seeds():
+    """The chapter asserts validation NDCG@10 > 1.4 x popularity: five standard deviations below the sound model."""
+    shop = rb.load("shop")
+    split = rb.by_time(shop)
+    sizes = shop.n_users, shop.n_items
+    floor = rb.evaluate(rb.Popularity(*sizes).fit(split), split.validation, ["NDCG@10"])["NDCG@10"]
+    found = []
+    for seed in range(5):
+        rb.seed_everything(seed)
+        model = rb.BPRMF(*sizes, dim=8, l2=0.03)
+        rb.fit(model, split, epochs=8, batch_size=4096, seed=seed, progress=False)
+        found.append(rb.evaluate(model, split.validation, ["NDCG@10"])["NDCG@10"])
+    assert np.mean(found) - 5 * np.std(found, ddof=1) > 1.4 * floor

@@ -11,10 +11,10 @@ book: .venv/installed
 	$(BIN)/jupyter-book build . -W -n --keep-going -q
 	@echo "The book is ready: open $(CURDIR)/$(SITE)"
 
-test: .venv/installed
+test: .venv/installed  # two workers with one thread each: threads of several workers would wait for each other
 	$(BIN)/jupyter-book build . --all -W -n --keep-going -q
 	$(BIN)/python tools/notebooks.py check
-	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout 300 \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout 300 \
 	    -p no:cacheprovider tests chapters
 
 execute: .venv/installed  # run the chapters anew and store their outputs: make execute [CHAPTERS="matrix-factorization"]

@@ -513,10 +513,12 @@ def make_parser():
 
 
 def add_run(command):
+    """Let a command be told which run it is about."""
     command.add_argument("run", nargs="?", metavar="RUN", help="a folder of `recbook train` (default: the latest)")
 
 
 def add_device(command):
+    """Let a command be told where to compute."""
     command.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto",
                          help="default: auto, the GPU where there is one")
 

@@ -20,6 +20,7 @@ class UnknownName(RecbookError):
 
     def __init__(self, what, name, known):
         known = sorted(map(str, known))
-        near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(known)}." if len(known) <= 40 else ""
+        folded = {word.casefold(): word for word in known}
+        near = difflib.get_close_matches(str(name).casefold(), folded, n=1, cutoff=0.5)
+        hint = f" Did you mean {folded[near[0]]!r}?" if near else f" Known: {', '.join(known)}." if len(known) <= 40 else ""
         super().__init__(f"Unknown {what} {name!r}.{hint}")

@@ -237,7 +237,7 @@ class Comparison:
         share = min((gaps <= 0).mean(), (gaps >= 0).mean())
         low, high = np.quantile(gaps, [0.025, 0.975])
         gap = float(np.mean(a.values[metric] - b.values[metric]))
-        return {"difference": gap, "low": low, "high": high, "p": max(2 * share, 1 / draws)}
+        return {"difference": gap, "low": low, "high": high, "p": min(1.0, max(2 * share, 1 / draws))}
 
     def better(self, name, than, metric="NDCG@10"):
         """Whether the first model is better and chance does not explain it: its 95 % interval excludes 0."""

@@ -78,6 +78,6 @@ def parse(name):
     family, _, k = str(name).partition("@")
     if family in RANKING and k.isdecimal() and int(k) > 0:
         return RANKING[family], {"k": int(k)}
-    if family in ("MRR", "MAP") and not k:
+    if name in ("MRR", "MAP"):
         return RANKING[family], {}
     raise UnknownName("metric", name, [*(f"{family}@10" for family in RANKING), "MRR", "MAP", *RATING])

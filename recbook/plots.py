@@ -53,23 +53,28 @@ def curves(histories, column, label=None):
                       textcoords="offset points", va="center", color=line.get_color())
     axes.set_xlabel("epoch")
     axes.set_ylabel(label or column)
-    axes.margins(x=0.18)
+    axes.set_xlim(0, 1.2 * max(history["epoch"].max() for history in histories.values()))
     return axes
 
 
-def scatter_map(axes, points, groups, names, title):
-    """Points (N, 2) coloured by group (N,), with each group's name at its centre."""
-    for group, name in enumerate(names):
-        mine = points[groups == group]
-        if len(mine):
-            colour = PALETTE[group % len(PALETTE)]
-            axes.scatter(*mine.T, s=14, color=colour, alpha=0.75, linewidths=0)
-            box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": colour, "alpha": 0.85}
-            axes.annotate(name, np.median(mine, axis=0), color="black", fontsize=9, ha="center", va="center", bbox=box)
+def star(axes, suitability, group, names, title):
+    """Items between the corners of a polygon: the better an item suits a corner, the nearer it lies.
+
+    suitability (N, C): of N items for C corners; group (N,): the colour of each item; names : of the corners.
+    """
+    angle = np.pi / 2 + 2 * np.pi * np.arange(len(names)) / len(names)
+    corner = np.column_stack([np.cos(angle), np.sin(angle)])            # (C, 2)
+    share = np.exp(1.2 * (suitability - suitability.mean(1, keepdims=True)) / suitability.std())
+    points = share / share.sum(1, keepdims=True) @ corner               # (N, 2)
+    axes.fill(*corner.T, fill=False, edgecolor=GREY, linewidth=0.8)
+    axes.scatter(*points.T, s=14, c=[PALETTE[number] for number in group], alpha=0.8, linewidths=0)
+    for number, name in enumerate(names):
+        axes.annotate(name, 1.14 * corner[number], color=PALETTE[number], ha="center", va="center", fontsize=9)
     axes.set_title(title)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.set_aspect("equal", adjustable="datalim")
+    axes.set_xlim(-1.35, 1.35)
+    axes.set_ylim(-1.25, 1.25)
+    axes.set_aspect("equal")
+    axes.set_axis_off()
 
 
 def shelves(dataset, rows, mark=None):

@@ -33,8 +33,13 @@ def seed_everything(seed):
     torch.manual_seed(seed)
 
 
+def adam(parameters, lr):
+    """Adam in one pass over each weight, where PyTorch's default makes a dozen."""
+    return torch.optim.Adam(parameters, lr=lr, fused=True)
+
+
 def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=None, metric=None, device="auto",
-        seed=0, progress=True, checkpoint=None, optimiser=torch.optim.Adam, schedule=None, validate_every=1):
+        seed=0, progress=True, checkpoint=None, optimiser=adam, schedule=None, validate_every=1):
     """Train a model on `split.train`; a model with a closed form is solved.
 
     Parameters

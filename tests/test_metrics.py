@@ -71,7 +71,7 @@ def test_the_order_of_the_right_items_does_not_matter(cases, k, data):
     ("Precision@2", 1 / 2), ("Precision@5", 2 / 5), ("Precision@10", 2 / 10),
     ("MRR", 1 / 2), ("MRR@1", 0),
     ("MAP", (1 / 2 + 2 / 5) / 3), ("MAP@4", 1 / 2 / 3),
-    ("NDCG@2", 0.38685280723454163), ("NDCG@5", 0.4776247329189366),
+    ("NDCG@2", 0.38685280723454163), ("NDCG@5", 0.4776237035032179),
 ])
 def test_by_hand_right_items_in_second_and_fifth_place_and_one_hidden(name, value):
     """At 5: gain 1/log2(3) + 1/log2(6) = 1.0178; best 1 + 1/log2(3) + 1/2 = 2.1309."""
@@ -91,7 +91,7 @@ def test_errors_of_ratings():
 
 @pytest.mark.parametrize("name, near", [
     ("NCDG@10", "NDCG@10"), ("ndcg@10", "NDCG@10"), ("NDCG", "NDCG@10"), ("recall@20", "Recall@10"), ("MRR10", "MRR@10"),
-    ("RSME", "RMSE"), ("HR@0", "HR@10"), ("HR@-1", "HR@10"), ("HR@ten", "HR@10"), ("HR@²", "HR@10"), ("MAP@", "MAP@10"),
+    ("RSME", "RMSE"), ("HR@0", "HR@10"), ("HR@-1", "HR@10"), ("HR@ten", "HR@10"), ("HR@²", "HR@10"), ("MAP@", "MAP"),
 ])
 def test_a_wrong_name_is_refused_and_the_nearest_named(name, near):
     with pytest.raises(UnknownName) as error:

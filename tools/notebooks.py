@@ -1,7 +1,7 @@
 """Chapters are pairs: `chapters/text/NAME.md` is what people edit, `chapters/NAME.ipynb` holds the outputs.
 
     python tools/notebooks.py execute [NAME ...]   run the text twins and store the outputs
-    python tools/notebooks.py check                fail if a pair disagrees or a notebook has no outputs
+    python tools/notebooks.py check [FOLDER]       fail if a pair disagrees or a notebook has no outputs
 """
 
 import sys
@@ -20,8 +20,8 @@ METADATA = {
 }
 
 
-def texts():
-    return sorted((CHAPTERS / "text").glob("*.md"))
+def texts(chapters=CHAPTERS):
+    return sorted((chapters / "text").glob("*.md"))
 
 
 def execute(names):
@@ -49,11 +49,11 @@ def content(notebook):
     return [(cell.cell_type, cell.source.strip(), dict(cell.metadata)) for cell in notebook.cells]
 
 
-def problems():
+def problems(chapters=CHAPTERS):
     """One line for each pair that is not as it should be."""
-    names = {path.stem for path in texts()} | {path.stem for path in CHAPTERS.glob("*.ipynb")}
+    names = {path.stem for path in texts(chapters)} | {path.stem for path in chapters.glob("*.ipynb")}
     for name in sorted(names):
-        text, stored = CHAPTERS / "text" / f"{name}.md", CHAPTERS / f"{name}.ipynb"
+        text, stored = chapters / "text" / f"{name}.md", chapters / f"{name}.ipynb"
         if not (text.exists() and stored.exists()):
             yield f"{name}: one of the pair is missing"
             continue
@@ -75,8 +75,8 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["execute", *names]:
             execute(names)
-        case ["check"]:
-            found = list(problems())
+        case ["check", *folder] if len(folder) <= 1:
+            found = list(problems(*map(Path, folder)))
             sys.exit("\n".join(found) if found else 0)
         case _:
             sys.exit(__doc__)

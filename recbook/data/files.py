@@ -357,6 +357,7 @@ def quoted_lines(content, text, path, separator, width):
 
 
 def wrong_width(path, line, fields, width):
+    """The error for a line with too many or too few fields."""
     return DataError(f"{path}, line {line + 1}: {fields} field{'' if fields == 1 else 's'} where {width} belong.")
 
 

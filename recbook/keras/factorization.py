@@ -97,6 +97,8 @@ class SVDPlusPlus(FunkSVD):
     """SVD++: what a user chose to rate says who they are, whatever the rating.
 
     rating(u, i) = b + b_u + b_i + q_i . (p_u + |N(u)|^-1/2 * sum over j in N(u) of y_j), N(u) the items rated by u.
+
+    An example uses p_u and every y_j of N(u), and the penalty counts each of them.
     """
 
     batches = RatingsByUser()
@@ -120,7 +122,10 @@ class SVDPlusPlus(FunkSVD):
         q = rows(self.item, batch["items"])
         user_bias, item_bias = rows(self.user_bias, batch["users"]), rows(self.item_bias, batch["items"])
         predicted = self.bias + user_bias + item_bias + ops.sum(vectors * q, axis=-1)
-        lengths = ops.sum(ops.square(vectors), axis=-1) + ops.sum(ops.square(q), axis=-1)
+        implicit_length = rows(ops.sum(ops.square(self.implicit), axis=-1), batch["histories"])     # (U, L)
+        implicit_length = ops.sum(ops.where(batch["histories"] < 0, 0, implicit_length), axis=1)
+        user_length = ops.sum(ops.square(rows(self.user, batch["owners"])), axis=-1) + implicit_length
+        lengths = rows(user_length, batch["owner"]) + ops.sum(ops.square(q), axis=-1)
         penalty = self.l2 * (lengths + ops.square(user_bias) + ops.square(item_bias))
         self.add_loss(ops.mean(ops.square(predicted - batch["ratings"]) + penalty))
         return predicted

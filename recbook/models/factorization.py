@@ -80,10 +80,10 @@ class BPRMF(MatrixFactorization):
     batches = Pairs(negatives=1)
 
     def loss(self, batch):
-        met, penalty = self.pair_scores(batch.users, batch.items)               # (B,)
-        unmet, more_penalty = self.pair_scores(batch.users, batch.negatives)    # (B, K)
-        above = F.logsigmoid(met[:, None] - unmet).mean(1)
-        return (penalty + more_penalty.mean(1) - above).mean()
+        items = torch.cat([batch.items[:, None], batch.negatives], dim=1)       # one look-up of each vector, not two
+        scores, penalty = self.pair_scores(batch.users, items)                  # (B, 1 + K), the met item first
+        above = F.logsigmoid(scores[:, :1] - scores[:, 1:]).mean(1)
+        return (penalty[:, 0] + penalty[:, 1:].mean(1) - above).mean()
 
 
 class LogisticMF(MatrixFactorization):
@@ -101,6 +101,8 @@ class SVDPlusPlus(FunkSVD):
     """SVD++: what a user chose to rate says who they are, whatever the rating.
 
     rating(u, i) = b + b_u + b_i + q_i . (p_u + |N(u)|^-1/2 * sum over j in N(u) of y_j), N(u) the items rated by u.
+
+    An example uses p_u and every y_j of N(u), and the penalty counts each of them.
     """
 
     batches = RatingsByUser()
@@ -126,7 +128,9 @@ class SVDPlusPlus(FunkSVD):
         q = self.item(batch.items)
         user_bias, item_bias = self.user_bias[batch.users], self.item_bias[batch.items]
         predicted = self.bias + user_bias + item_bias + (vectors * q).sum(-1)
-        penalty = vectors.square().sum(-1) + q.square().sum(-1) + user_bias.square() + item_bias.square()
+        padded = torch.where(batch.histories < 0, self.n_items, batch.histories)
+        user_length = self.user(batch.owners).square().sum(-1) + self.implicit.weight.square().sum(-1)[padded].sum(1)
+        penalty = user_length[batch.owner] + q.square().sum(-1) + user_bias.square() + item_bias.square()
         return ((predicted - batch.ratings).square() + self.l2 * penalty).mean()
 
     def scores(self, context, items=None):

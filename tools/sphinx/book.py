@@ -1,4 +1,4 @@
-"""Two things that the site needs and Jupyter Book does not do: formulas without a network, and no dead buttons."""
+"""What the site needs and Jupyter Book does not do: formulas without a network, no dead buttons, no dead scripts."""
 
 import shutil
 from importlib.util import find_spec
@@ -25,8 +25,15 @@ def no_dead_buttons(app, config):
         config.html_theme_options["launch_buttons"] = {}
 
 
+def no_dead_scripts(app, page, template, context, doctree):
+    """Thebe would run cells on somebody's server. No button here starts it, and its script, put in twice, is an error."""
+    context["script_files"] = [script for script in context["script_files"]
+                               if "thebe" not in f"{script.filename} {script.attributes.get('body')}".lower()]
+
+
 def setup(app):
     app.config.mathjax_path = "mathjax/tex-chtml.js"
     app.connect("config-inited", no_dead_buttons)
+    app.connect("html-page-context", no_dead_scripts, priority=900)
     app.connect("build-finished", copy_mathjax)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

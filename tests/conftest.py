@@ -1,0 +1,32 @@
+"""The built site, for every test that looks at it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ("_config.yml", "_toc.yml", "chapters/*.*", "chapters/figures/*", "_static/*", "tools/sphinx/*.py", "recbook/**/*.py")
+
+
+def is_fresh(built):
+    """Whether the site was built after all that it is made from."""
+    changed = max(path.stat().st_mtime for pattern in SOURCES for path in ROOT.glob(pattern))
+    return (built / "index.html").exists() and (built / "searchindex.js").stat().st_mtime > changed
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The folder of the site's pages, built as `make book` does unless it is up to date."""
+    built = ROOT / "_build" / "html"
+    built.parent.mkdir(exist_ok=True)
+    with FileLock(built.parent / "building.lock"):                      # one worker builds, the others wait
+        if not is_fresh(built):
+            command = [sys.executable, "-m", "jupyter_book.cli.main", "build", ".", "-W", "-n", "--keep-going", "-q"]
+            run = subprocess.run(command, cwd=ROOT, env=os.environ | {"NO_COLOR": "1"}, capture_output=True, text=True)
+            assert run.returncode == 0, run.stdout + run.stderr
+            (built / "searchindex.js").touch()
+    return built

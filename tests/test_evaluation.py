@@ -1,0 +1,470 @@
+"""The evaluator finds the rank that sorting finds, is fair to ties, and says truly how sure it is."""
+
+import math
+import time
+from dataclasses import replace
+
+import ir_measures
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pytest import approx
+
+import recbook
+from recbook import evaluation
+from recbook.data.splits import Cases, Log, binary_matrix
+from recbook.errors import ModelError
+from recbook.evaluation import Comparison, Report, bootstrap, predict_ratings, rank
+from recbook.models.base import Recommender, products, select
+
+METRICS = [f"{family}@{k}" for family in ("HR", "Recall", "Precision", "NDCG", "MRR", "MAP") for k in (1, 3, 20)]
+
+
+class Table(Recommender):
+    """Scores from a table, one row a user."""
+
+    def __init__(self, table):
+        super().__init__()
+        self.table = torch.as_tensor(table)
+
+    def scores(self, context, items=None):
+        return select(self.table[context.users], items)
+
+
+def cases_of(answers, n_items, masked=None, candidates=None, ratings=None):
+    """One case a user, nobody with a history: `answers[u]` are the right items of user u."""
+    n_users = len(answers)
+    log = Log(pd.DataFrame({"user": [], "item": [], "timestamp": []}, dtype=np.int64), n_users)
+    case = np.repeat(np.arange(n_users), [len(items) for items in answers])
+    if masked is not None:
+        user, item = np.repeat(np.arange(n_users), [len(items) for items in masked]), np.concatenate(masked)
+        masked = sp.csr_matrix((np.ones(len(user)), (user, item.astype(int))), shape=(n_users, n_items))
+    return Cases(log, users=np.arange(n_users), ends=np.zeros(n_users, dtype=int), now=np.zeros(n_users, dtype=int),
+                 case=case, target=np.concatenate(answers).astype(int), n_items=n_items, masked=masked,
+                 candidates=None if candidates is None else np.array(candidates),
+                 rating=None if ratings is None else np.concatenate(ratings))
+
+
+@st.composite
+def worlds(draw, tie_free=False):
+    """Scores, right items, masked items and candidates of one to four users."""
+    n_users, n_items = draw(st.integers(1, 4)), draw(st.integers(2, 12))
+    if tie_free:
+        scores = [draw(st.permutations(range(n_items))) for _ in range(n_users)]
+    else:
+        scores = [draw(st.lists(st.integers(0, 3), min_size=n_items, max_size=n_items)) for _ in range(n_users)]
+    some = st.permutations(range(n_items)).flatmap(lambda items: st.integers(0, 4).map(lambda size: items[:size]))
+    answers = [draw(some.filter(len)) for _ in range(n_users)]
+    masked = draw(st.none() | st.tuples(*[some] * n_users).map(list))
+    return torch.tensor(scores, dtype=torch.float32), answers, masked
+
+
+def sorted_list(scores, masked):
+    """A user's list, best first."""
+    shown = [item for item in range(len(scores)) if item not in masked]
+    return sorted(shown, key=lambda item: -scores[item])
+
+
+def plain_rank(order, item):
+    return order.index(item) if item in order else math.inf
+
+
+@given(worlds(tie_free=True))
+def test_ranks_are_places_in_the_sorted_list_without_what_is_masked(world):
+    scores, answers, masked = world
+    ranks = rank(Table(scores), cases_of(answers, scores.shape[1], masked))
+    hidden = masked or [[] for _ in answers]
+    expected = [plain_rank(sorted_list(scores[user], hidden[user]), item)
+                for user, items in enumerate(answers) for item in items]
+    assert ranks.rank.tolist() == expected
+    assert ranks.case.tolist() == [user for user, items in enumerate(answers) for _ in items]
+
+
+@given(worlds(), st.integers(0, 9))
+def test_with_ties_there_is_still_one_order_that_respects_the_scores(world, seed):
+    """No two right items share a place, and each stands below all better and above all worse ones."""
+    scores, answers, masked = world
+    cases = cases_of(answers, scores.shape[1], masked)
+    ranks = rank(Table(scores), cases, seed)
+    hidden = masked or [[] for _ in answers]
+    for user, items in enumerate(answers):
+        mine = ranks.rank[ranks.case == user]
+        found = mine[np.isfinite(mine)]
+        assert len(set(found)) == len(found) == len(set(items) - set(hidden[user]))
+        for item, place in zip(items, mine):
+            shown = [other for other in range(len(scores[user])) if other not in hidden[user]]
+            above = sum(scores[user][other] > scores[user][item] for other in shown)
+            equal = sum(scores[user][other] == scores[user][item] for other in shown)
+            assert place == math.inf if item in hidden[user] else above <= place < above + equal
+
+
+@given(worlds(tie_free=True), st.data())
+def test_candidates_are_ranked_once_each_and_padding_never(world, data):
+    scores, answers, _ = world
+    n_items = scores.shape[1]
+    answers = [items[:1] for items in answers]
+    others = st.lists(st.integers(-1, n_items - 1), min_size=5, max_size=5)     # repeats and padding
+    candidates = [data.draw(others.flatmap(lambda drawn: st.permutations(items + drawn))) for items in answers]
+    ranks = rank(Table(scores), cases_of(answers, n_items, candidates=candidates))
+    expected = [sorted(set(row) - {-1}, key=lambda item: -scores[user][item]).index(answers[user][0])
+                for user, row in enumerate(candidates)]
+    assert ranks.rank.tolist() == expected
+
+
+@given(worlds(), st.integers(0, 3))
+def test_all_items_as_candidates_is_full_ranking(world, seed):
+    scores, answers, _ = world
+    model, n_items = Table(scores), scores.shape[1]
+    everything = np.tile(np.arange(n_items), (len(answers), 1))
+    full = recbook.evaluate(model, cases_of(answers, n_items), METRICS, seed)
+    listed = recbook.evaluate(model, cases_of(answers, n_items, candidates=everything), METRICS, seed)
+    for metric in METRICS:
+        assert listed.values[metric].tolist() == full.values[metric].tolist()
+
+
+def test_a_candidate_list_without_its_answer_is_refused():
+    with pytest.raises(ModelError, match="candidates of a case lack its right item"):
+        rank(Table(torch.zeros(1, 4)), cases_of([[2]], 4, candidates=[[0, 1]]))
+
+
+@settings(deadline=None)
+@given(worlds(tie_free=True))
+def test_the_metrics_agree_with_ir_measures(world):
+    scores, answers, masked = world
+    hidden = masked or [[] for _ in answers]
+    run = [ir_measures.ScoredDoc(str(user), str(item), float(scores[user][item]))
+           for user in range(len(answers)) for item in sorted_list(scores[user], hidden[user])]
+    judged = [ir_measures.Qrel(str(user), str(item), 1) for user, items in enumerate(answers) for item in items]
+    theirs = {"NDCG@3": "nDCG@3", "NDCG@20": "nDCG@20", "Recall@3": "R@3", "Precision@3": "P@3", "MRR": "RR",
+              "MAP": "AP", "HR@3": "Success@3"}
+    report = recbook.evaluate(Table(scores), cases_of(answers, scores.shape[1], masked), theirs)
+    measures = {name: ir_measures.parse_measure(name) for name in theirs.values()}
+    values = {(str(value.measure), value.query_id): value.value
+              for value in ir_measures.iter_calc(list(measures.values()), judged, run)}
+    for ours, name in theirs.items():
+        expected = [values.get((str(measures[name]), str(user)), 0.0) for user in range(len(answers))]
+        assert report.values[ours] == approx(expected)                  # a user whose list is empty is not in theirs
+
+
+# ------------------------------------------------------------------------------------------------ ties and hidden items
+
+
+def test_a_tied_item_stands_in_the_middle_on_average():
+    """Scores 9, 5, 5, 5, 5, 0: the tied items share places 1 to 4, each equally often."""
+    model, cases = Table([[9.0, 5.0, 5.0, 5.0, 5.0, 0.0]]), cases_of([[3]], 6)
+    places = [rank(model, cases, seed).rank[0] for seed in range(2000)]
+    assert set(places) == {1, 2, 3, 4}
+    assert np.mean(places) == approx(2.5, abs=5 * np.std(places) / math.sqrt(2000))
+
+
+def test_a_model_that_knows_nothing_hits_by_chance():
+    n_cases, n_items, k = 4000, 50, 10
+    cases = cases_of([[user % n_items] for user in range(n_cases)], n_items)
+    hit = recbook.evaluate(Table(torch.zeros(n_cases, n_items)), cases, ["HR@10"])["HR@10"]
+    chance = k / n_items
+    assert hit == approx(chance, abs=4 * math.sqrt(chance * (1 - chance) / n_cases))
+
+
+def test_tied_right_items_share_one_order():
+    """Two of three tied items are right: their places are different ones of 0, 1, 2, never both the first."""
+    cases = cases_of([[0, 2]] * 300, 3)
+    ranks = rank(Table(torch.zeros(300, 3)), cases).rank.reshape(300, 2)
+    assert (ranks[:, 0] != ranks[:, 1]).all()
+    assert {tuple(pair) for pair in ranks} == {(a, b) for a in range(3) for b in range(3) if a != b}
+
+
+def test_the_same_seed_gives_the_same_order_and_another_seed_another():
+    model, cases = Table(torch.zeros(50, 9)), cases_of([[4]] * 50, 9)
+    first, again, other = (rank(model, cases, seed).rank.tolist() for seed in (1, 1, 2))
+    assert first == again != other
+
+
+@pytest.mark.parametrize("candidates", [None, [[0, 1, 2]] * 2])
+def test_scores_that_are_not_numbers_stop_the_evaluation(candidates):
+    model = Table([[0.0, 1.0, 2.0], [0.0, 1.0, math.nan]])
+    with pytest.raises(ModelError, match="Table gives scores that are not numbers"):
+        recbook.evaluate(model, cases_of([[0], [0]], 3, candidates=candidates))
+
+
+def test_masked_items_take_no_place_and_a_masked_answer_is_never_found():
+    model = Table([[3.0, 2.0, 1.0]] * 2)
+    ranks = rank(model, cases_of([[2], [2]], 3, masked=[[0], [2]]))
+    assert ranks.rank.tolist() == [1, math.inf]
+    assert (model.table == torch.tensor([3.0, 2.0, 1.0])).all()          # the model's own scores stay what they were
+    report = recbook.evaluate(model, cases_of([[2]], 3, masked=[[2]]), [*METRICS, "MRR", "MAP"])
+    assert all(report[metric] == 0 for metric in report.values)
+
+
+def test_a_list_longer_than_the_catalogue_holds_every_item():
+    report = recbook.evaluate(Table([[1.0, 2.0, 3.0]]), cases_of([[0, 1]], 3), ["HR@10", "Recall@10", "Precision@10"])
+    assert report.to_frame()["value"].to_dict() == {"HR@10": 1.0, "Recall@10": 1.0, "Precision@10": 0.2}
+
+
+def test_no_cases_are_no_evaluation():
+    cases = cases_of([[0], [1]], 3).subset([False, False])
+    with pytest.raises(ModelError, match="no cases to evaluate"):
+        recbook.evaluate(Table(torch.zeros(2, 3)), cases)
+
+
+def test_a_readers_own_metric_is_a_function_of_the_ranks():
+    def middle(ranks):
+        return ranks.rank + 1.0
+
+    report = recbook.evaluate(Table([[1.0, 2.0, 3.0]]), cases_of([[0]], 3), ["HR@1", middle])
+    assert report["middle"] == 3.0
+
+
+# ------------------------------------------------------------------------------------------------ real splits
+
+
+def small_dataset(n_users=30, n_items=40, seed=0):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(np.argwhere(rng.random((n_users, n_items)) < 0.4), columns=["user", "item"])
+    frame = frame.sample(frac=1, random_state=seed)
+    frame["rating"] = rng.integers(1, 6, len(frame)).astype(float)
+    return recbook.from_frame(frame, rating="rating", timestamp=None)
+
+
+SPLITS = {"last item": recbook.leave_last_out, "ratio": recbook.by_ratio,
+          "fold": lambda dataset: recbook.random_folds(dataset)[0]}
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_every_split_ranks_all_items_unless_somebody_asks_for_the_sampled_protocol(split):
+    assert SPLITS[split](small_dataset()).test.candidates is None
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("name", ["popularity", "ease", "svd++"])
+def test_the_size_of_a_block_changes_nothing(split, name, monkeypatch):
+    split = SPLITS[split](small_dataset())
+    recbook.seed_everything(0)
+    model = recbook.MODELS[name](split.n_users, split.n_items)
+    if hasattr(model, "fit"):
+        model.double().fit(split)
+    model.double()
+    whole = recbook.evaluate(model, split.test, [*METRICS, "RMSE"])
+    monkeypatch.setattr(evaluation, "BLOCK", 3 * split.n_items)         # three cases at a time
+    parts = recbook.evaluate(model, split.test, [*METRICS, "RMSE"])
+    monkeypatch.setattr(evaluation, "BLOCK", 1)
+    single = recbook.evaluate(model, split.test, [*METRICS, "RMSE"])
+    tied = name == "popularity"                                         # ties are drawn block by block
+    for metric in ["RMSE"] if tied else whole.values:
+        assert parts.values[metric] == approx(whole.values[metric])
+        assert single.values[metric] == approx(whole.values[metric])
+
+
+@pytest.mark.parametrize("name", ["popularity", "ease", "ials", "pure-svd", "svd++", "bpr-mf"])
+def test_users_without_any_history_are_ranked_for(name):
+    model = recbook.MODELS[name](3, 40)
+    report = recbook.evaluate(model, cases_of([[0], [1], [2]], 40), ["HR@40", "HR@10"])
+    assert report["HR@40"] == 1.0
+
+
+def test_sampled_candidates_hold_the_answer_once_and_no_other_known_item():
+    split = recbook.leave_last_out(small_dataset())
+    cases = recbook.sample_candidates(split.test, negatives=15, seed=3)
+    met = binary_matrix(split.dataset.interactions, split.n_users, split.n_items).toarray()
+    assert cases.candidates.shape == (len(split.test), 16)
+    for user, target, row in zip(cases.users, cases.target, cases.candidates):
+        assert np.flatnonzero(row == target).tolist() == [0]
+        assert not met[user, row[1:]].any()
+    again, other = (recbook.sample_candidates(split.test, 15, seed).candidates for seed in (3, 4))
+    assert (cases.candidates == again).all() and (cases.candidates != other).any()
+
+
+def test_few_candidates_flatter_a_model():
+    split = recbook.leave_last_out(small_dataset())
+    model = recbook.Popularity(split.n_users, split.n_items).fit(split)
+    sampled = recbook.evaluate(model, recbook.sample_candidates(split.test, negatives=9), ["HR@5"])["HR@5"]
+    assert sampled > recbook.evaluate(model, split.test, ["HR@5"])["HR@5"] + 0.2
+
+
+def test_the_sampled_protocol_needs_one_answer_a_case():
+    with pytest.raises(ModelError, match="one right item a case"):
+        recbook.sample_candidates(recbook.by_ratio(small_dataset()).test)
+
+
+# ------------------------------------------------------------------------------------------------ ratings
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_rating_errors_are_those_of_numpy(split):
+    split = SPLITS[split](small_dataset())
+    recbook.seed_everything(0)
+    model = recbook.FunkSVD(split.n_users, split.n_items)
+    torch.nn.init.normal_(model.user.weight)
+    cases = split.test
+    everyone = (model.user.weight @ model.item.weight.T).detach().numpy()
+    error = everyone[cases.users[cases.case], cases.target] - cases.rating
+    report = recbook.evaluate(model, cases, ["RMSE", "MAE", "HR@10"])
+    assert report["RMSE"] == approx(np.sqrt(np.mean(error ** 2)), rel=1e-5)
+    assert report["MAE"] == approx(np.mean(np.abs(error)), rel=1e-5)
+    assert len(report.values["HR@10"]) == len(cases) and len(report.values["RMSE"]) == len(cases.target)
+    low, high = report.interval("RMSE")
+    assert low < report["RMSE"] < high
+
+
+def test_each_of_several_answers_has_its_own_predicted_rating():
+    """User 0 gave items 2 and 0 the ratings 5 and 1; user 1 gave item 1 a 3. Predicted: 4, 1 and 5."""
+    model = Table([[1.0, 0.0, 4.0], [0.0, 5.0, 0.0]])
+    cases = cases_of([[2, 0], [1]], 3, ratings=[[5.0, 1.0], [3.0]])
+    assert predict_ratings(model, cases).tolist() == [4, 1, 5]
+    report = recbook.evaluate(model, cases, ["RMSE", "MAE"])
+    assert report["RMSE"] == approx(math.sqrt((1 + 0 + 4) / 3))
+    assert report["MAE"] == approx((1 + 0 + 2) / 3)
+    assert report.users["RMSE"].tolist() == [0, 0, 1]
+
+
+def test_answers_without_a_rating_have_no_error():
+    model = Table([[1.0, 2.0]] * 2)
+    cases = cases_of([[0], [1]], 2, ratings=[[math.nan], [5.0]])
+    assert recbook.evaluate(model, cases, ["RMSE"])["RMSE"] == 3.0
+    for without in (cases.subset([True, False]), replace(cases, rating=None)):
+        with pytest.raises(ModelError, match="no ratings to compare with"):
+            recbook.evaluate(model, without, ["RMSE"])
+
+
+# ------------------------------------------------------------------------------------------------ how sure are we
+
+
+def test_the_interval_holds_the_truth_about_95_times_in_100():
+    """400 samples of 60 users with three alike cases each; the true mean is .3."""
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(400):
+        chance = rng.beta(3, 7, size=60)                                # users differ; their mean is .3
+        hits = rng.random((60, 3)) < chance[:, None]
+        report = Report({"HR@10": hits.astype(float).ravel()}, {"HR@10": np.repeat(np.arange(60), 3)})
+        low, high = report.interval("HR@10", draws=400)
+        held += low <= 0.3 <= high
+    assert 0.90 <= held / 400 <= 0.98
+
+
+def test_cases_of_one_user_that_are_alike_count_as_one():
+    """100 users, each with nine equal cases: the interval is that of 100 cases, three times as wide as that of 900."""
+    hits = np.random.default_rng(0).random(100) < 0.4
+    values = {"HR@10": np.repeat(hits, 9).astype(float)}
+    clustered = Report(values, {"HR@10": np.repeat(np.arange(100), 9)}).interval("HR@10")
+    naive = Report(values, {"HR@10": np.arange(900)}).interval("HR@10")
+    once = Report({"HR@10": hits.astype(float)}, {"HR@10": np.arange(100)}).interval("HR@10")
+    assert np.ptp(clustered) == approx(3 * np.ptp(naive), rel=0.15)
+    assert clustered == approx(once)
+
+
+def test_the_spread_of_bootstrap_means_is_the_standard_error():
+    values = np.random.default_rng(0).normal(size=500)
+    means = bootstrap(values, np.arange(500), draws=4000)
+    assert means.std() == approx(values.std() / math.sqrt(500), rel=0.1)
+    assert means.mean() == approx(values.mean(), abs=0.01)
+
+
+def comparison(metric="NDCG@10", users=200, **values):
+    return Comparison({name: Report({metric: value}, {metric: np.arange(users)}) for name, value in values.items()})
+
+
+def test_identical_models_are_never_better():
+    values = np.random.default_rng(0).random(200)
+    both = comparison(one=values, two=values.copy())
+    assert both.difference("one", than="two") == {"difference": 0, "low": 0, "high": 0, "p": 1}
+    assert not both.better("one", than="two") and not both.better("two", than="one")
+
+
+def test_a_small_gain_everywhere_counts_although_the_cases_differ_widely():
+    """The gain (.02) is far below the spread between cases (.29), but the cases are the same for both."""
+    rng = np.random.default_rng(0)
+    hard = rng.random(200)
+    both = comparison(plain=hard, better=hard + 0.02 + 0.05 * rng.standard_normal(200))
+    assert both.better("better", than="plain") and not both.better("plain", than="better")
+    assert both.difference("better", than="plain")["p"] < 0.01
+    first, second = (both.reports[name].interval("NDCG@10") for name in ("plain", "better"))
+    assert second[0] < first[1]                                         # their own intervals overlap
+
+
+def test_chance_is_called_better_in_one_of_forty_comparisons():
+    rng = np.random.default_rng(0)
+    calls = [comparison(a=rng.random(200), b=rng.random(200)).better("a", than="b") for _ in range(100)]
+    assert np.mean(calls) <= 0.07                                       # more than 7 of 100: one seed in 300
+
+
+@pytest.mark.parametrize("metric", ["RMSE", "MAE"])
+def test_a_smaller_error_is_better(metric):
+    errors = np.random.default_rng(0).random(200)
+    both = comparison(metric, small=errors, large=errors + 0.5)
+    assert both.better("small", than="large", metric=metric)
+    assert not both.better("large", than="small", metric=metric)
+
+
+def test_compare_measures_every_model_on_the_same_cases():
+    cases = cases_of([[0], [1]], 3)
+    found = recbook.compare({"right": Table([[9.0, 1, 0], [1, 9, 0]]), "wrong": Table([[0.0, 1, 9], [1, 0, 9]])}, cases,
+                            ["HR@1", "MRR"])
+    assert found.to_frame("MRR")["MRR"].to_dict() == {"right": 1.0, "wrong": approx(1 / 3)}
+    assert found.gap_closed("right", floor="wrong", ceiling="right", metric="HR@1") == 1.0
+
+
+# ------------------------------------------------------------------------------------------------ beyond accuracy
+
+
+def test_coverage_novelty_diversity_and_popularity_bias_by_hand():
+    """Training counts of four items, plus one each: 4, 2, 1, 1 of 8, so 1, 2, 3 and 3 bits of surprise.
+
+    User 0 is shown items 0 and 1 (one category), user 1 items 0 and 2 (two categories); item 3 is shown to nobody.
+    """
+    items = pd.DataFrame({"item": range(4), "category": ["a", "a", "b", "b"]})
+    log = pd.DataFrame({"user": [2, 3, 4, 2, 0, 1], "item": [0, 0, 0, 1, 3, 2], "timestamp": range(6)})
+    dataset = recbook.from_frame(log, timestamp="timestamp", items=items)
+    train = dataset.interactions[dataset.interactions["user"] >= 2].reset_index(drop=True)
+    test = replace(cases_of([[3], [2], [0], [0], [0]], 4).subset([True, True, False, False, False]))
+    split = recbook.Split("by hand", dataset, train, test)
+    model = Table([[9.0, 8, 1, 0], [9, 1, 8, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+    assert recbook.beyond_accuracy(model, split, k=2).to_dict() == approx({
+        "coverage@2": 3 / 4, "novelty@2": (1 + 2 + 1 + 3) / 4, "diversity@2": (0 + 1) / 2,
+        "popularity bias@2": (4 + 2 + 4 + 1) / 4 / 1,
+    })
+
+
+def test_lists_hold_the_best_items_without_masked_ones():
+    cases = cases_of([[3], [2]], 4, masked=[[0, 1], []])
+    model = Table([[9.0, 8, 1, 2], [9, 1, 8, 0]])
+    assert evaluation.top_lists(model, cases, k=2).tolist() == [[3, 2], [0, 2]]
+
+
+def test_a_list_of_more_items_than_there_are_is_refused():
+    split = recbook.leave_last_out(small_dataset())
+    model = recbook.Popularity(split.n_users, split.n_items).fit(split)
+    with pytest.raises(ModelError, match="best 41 of 40 items"):
+        recbook.beyond_accuracy(model, split, k=41)
+
+
+# ------------------------------------------------------------------------------------------------ speed
+
+
+class DotProduct(Recommender):
+    def __init__(self, n_users, n_items, dim):
+        super().__init__()
+        self.user, self.item = torch.nn.Parameter(torch.randn(n_users, dim)), torch.nn.Parameter(torch.randn(n_items, dim))
+
+    def scores(self, context, items=None):
+        return products(self.user[context.users], self.item, items)
+
+
+def test_full_ranking_of_a_catalogue_like_movielens_1m_takes_seconds_at_most():
+    """6,040 users by 3,706 items, a million masked pairs. Quiet, it takes a fifth of a second; machines are not quiet."""
+    n_users, n_items = 6040, 3706
+    rng = np.random.default_rng(0)
+    met = pd.DataFrame({"user": rng.integers(0, n_users, 1_000_000), "item": rng.integers(0, n_items, 1_000_000)})
+    cases = cases_of(rng.integers(0, n_items, (n_users, 1)), n_items)
+    cases = replace(cases, masked=binary_matrix(met, n_users, n_items))
+    model = DotProduct(n_users, n_items, dim=64)
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        report = recbook.evaluate(model, cases)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 3
+    assert 0 < report["HR@10"] < 0.01                                   # chance is .0027

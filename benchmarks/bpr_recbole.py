@@ -14,8 +14,6 @@ import common
 import numpy as np
 
 EPOCHS, BATCH, DIM, RATE = 10, 2048, 64, 0.003
-TITLE = "BPR-MF, an epoch of MovieLens 1M"
-TARGETS = {"ratio": 0.5}
 
 
 def ours(folder):
@@ -26,7 +24,7 @@ def ours(folder):
     model = recbook.BPRMF(split.n_users, split.n_items, dim=DIM, l2=0.001)
     with common.Clock() as clock:
         recbook.fit(model, split, EPOCHS, BATCH, RATE, device="cpu", progress=False)
-    return {**per_epoch(clock), "NDCG@10": recbook.evaluate(model, split.test)["NDCG@10"]}
+    return {**per_epoch(clock.times), "NDCG@10": recbook.evaluate(model, split.test)["NDCG@10"]}
 
 
 def recbole(folder):
@@ -55,29 +53,41 @@ def recbole(folder):
         Trainer(config, model).fit(train, saved=False, verbose=False)
     users, items = (np.argsort(dataset.field2id_token[field][1:].astype(int)) + 1 for field in ("user", "item"))
     with torch.no_grad():
-        np.savez(folder / "vectors.npz", users=model.user_embedding.weight[users], items=model.item_embedding.weight[items])
-    return {**per_epoch(clock), "versions": common.versions("recbole", "torch", "numpy")}
+        np.savez(folder / "vectors.npz", users=model.user_embedding.weight[users],
+                 items=model.item_embedding.weight[items])
+    return {**per_epoch(clock.times), "versions": common.versions("recbole", "torch", "numpy")}
 
 
-def per_epoch(clock):
-    return {name: seconds / EPOCHS for name, seconds in clock.times.items()}
+def per_epoch(times):
+    return {name: seconds / EPOCHS for name, seconds in times.items()}
 
 
 def rows():
-    """{name: (row, data set)} for `results`."""
     import recbook
     from ranking_speed import dot_product
 
     dataset = recbook.load("ml-1m")
     split = recbook.leave_last_out(dataset)
     with common.workplace() as folder:
-        write_interactions(folder, "train", split.train["user"], split.train["item"])
-        write_interactions(folder, "valid", split.validation.users, split.validation.target)
-        write_interactions(folder, "test", split.test.users, split.test.target)
+        write_clicks(folder, "train", split.train["user"], split.train["item"])
+        write_clicks(folder, "valid", split.validation.users, split.validation.target)
+        write_clicks(folder, "test", split.test.users, split.test.target)
         runs = common.by_turns(__file__, folder, {"ours": sys.executable, "recbole": common.peers_python()})
-        vectors = np.load(f"{folder}/vectors.npz")
-    report = recbook.evaluate(dot_product(vectors["users"], vectors["items"]), split.test)
-    return {}
+        vectors = np.load(folder / "vectors.npz")
+        model = dot_product(vectors["users"], vectors["items"])
+    accuracy = recbook.evaluate(model, split.test)["NDCG@10"]
+    peer = [run | {"NDCG@10": accuracy} for run in runs["recbole"]]
+    settings = {"epochs": EPOCHS, "batch_size": BATCH, "dim": DIM, "learning_rate": RATE}
+    made = common.row("BPR-MF, an epoch of MovieLens 1M", {"ratio": 0.5}, settings, runs["ours"], peer)
+    return dataset, {"bpr-recbole": made}
+
+
+def write_clicks(folder, part, users, items):
+    """One of RecBole's files."""
+    path = folder / "clicks" / f"clicks.{part}.inter"
+    path.parent.mkdir(exist_ok=True)
+    lines = (f"{user}\t{item}\n" for user, item in zip(users, items))
+    path.write_text("user:token\titem:token\n" + "".join(lines))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What the benchmarks share: the peers' own environment, sides run by turns, medians, and the row for `results/`.
 
-The peers' Python has no recbook, and this file and the benchmarks are read by it too: both import it where it is used.
+The peers' Python reads this file and the benchmarks too, and has no recbook: it is imported where it is used.
 """
 
 import json
@@ -12,14 +12,15 @@ import sys
 import tempfile
 import time
 import venv
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 NAME = "benchmarks"
 TITLE = "Seconds and memory beside the libraries that people would otherwise use"
-PROTOCOL = ("the sides by turns on one machine, each time in a fresh process; the median and in brackets the least and "
-            "the most; ratio: ours over the peer's, as are `CPU ratio` of the processors' seconds")
+PROTOCOL = ("the sides by turns on one machine, each time in a fresh process; medians, in brackets the least and the "
+            "most; ratio: our seconds over the peer's; CPU seconds: of all cores together")
 
 
 def peers_python():
@@ -33,13 +34,15 @@ def peers_python():
     return python
 
 
+@contextmanager
 def workplace():
-    """A temporary folder in which the sides find their data; `with` gives its path."""
-    return tempfile.TemporaryDirectory(prefix="recbook-benchmark-")
+    """A temporary folder in which the sides find their data: `with` gives its path."""
+    with tempfile.TemporaryDirectory(prefix="recbook-benchmark-") as folder:
+        yield Path(folder)
 
 
 def by_turns(script, folder, sides, repeats=3):
-    """Run functions of a benchmark A B A B ..., each time in a fresh process: {side: [what it returned, ...]}.
+    """Run functions of a benchmark A B A B ..., each time in a new process: {side: [what it returned, ...]}.
 
     sides : dict
         For each function's name the Python that runs it.
@@ -61,7 +64,7 @@ def run_side(*functions):
 
 
 class Clock:
-    """`with Clock() as clock:` fills clock.times with `seconds` and `CPU seconds`, the latter of all cores together."""
+    """`with Clock() as clock:` fills clock.times with `seconds` and the `CPU seconds` of all cores together."""
 
     def __enter__(self):
         self.start = time.perf_counter(), time.process_time()
@@ -87,14 +90,23 @@ def median(numbers):
     return {"value": statistics.median(numbers), "low": min(numbers), "high": max(numbers), "values": numbers}
 
 
-def measured(ours, peer=()):
-    """A row's `measured` from what the runs of each side returned; of a peer also how ours compares, turn by turn."""
-    numbers = {key: median([run[key] for run in ours]) for key in ours[0]}
-    for key in peer[0] if peer else ():
-        if key != "versions":
-            numbers[f"{key}, peer"] = median([run[key] for run in peer])
+def row(title, targets, settings, ours, peer=(), note=None):
+    """A row of `results` from what the runs of each side returned.
+
+    targets : dict
+        The most that a measured number may be. A row that misses one needs a note that says why.
+    settings : dict
+        Of the run; `versions` that the peer reported are added to it.
+    """
+    measured = {key: median([run[key] for run in ours]) for key in ours[0]}
+    peer_versions = peer[0].get("versions", {}) if peer else {}
     if peer:
+        measured |= {f"{key}, peer": median([run[key] for run in peer]) for key in peer[0] if key != "versions"}
         for name, key in (("ratio", "seconds"), ("CPU ratio", "CPU seconds")):
-            pairs = [mine[key] / theirs[key] for mine, theirs in zip(ours, peer)]
-            numbers[name] = median(pairs) | {"value": numbers[key]["value"] / numbers[f"{key}, peer"]["value"]}
-    return numbers
+            turns = [mine[key] / theirs[key] for mine, theirs in zip(ours, peer)]
+            measured[name] = median(turns) | {"value": measured[key]["value"] / measured[f"{key}, peer"]["value"]}
+    source = " ".join(next(iter(peer_versions.items()), ()))
+    settings = settings | {"turns": len(ours)} | ({"peer versions": peer_versions} if peer_versions else {})
+    made = {"title": title, "measured": measured, "published": {}, "source": source, "settings": settings,
+            "targets": targets}
+    return made | ({"note": note} if note else {})

@@ -1,8 +1,8 @@
 """MovieLens 1M, SASRec's split: each user's last item among all 3,416 items.
 
-Data: Kang and McAuley, *Self-Attentive Sequential Recommendation*, ICDM 2018. Protocol: the last item of each user is the
-test and the one before it validation; all items are ranked, but for those of the user's training part. Popularity counts
-the same training part.
+Data: Kang and McAuley, *Self-Attentive Sequential Recommendation*, ICDM 2018. Protocol: the last item of each user is
+the test and the one before it validation; all items are ranked, but for those of the user's training part. Popularity
+counts the same training part. Its published value was handed to this project without the name of the paper.
 """
 
 import argparse
@@ -18,7 +18,7 @@ PROTOCOL = "train on all but each user's last two items; rank all items but thos
 METRICS = ("Recall@10", "NDCG@10")
 
 # model: (title, (Recall@10, NDCG@10) as published, where)
-PUBLISHED = {"popularity": ("Popularity", (0.0368, 0.0179), "TODO")}
+PUBLISHED = {"popularity": ("Popularity", (0.0368, 0.0179), "published; paper to be named")}
 
 
 def measure(name, split):

@@ -7,13 +7,14 @@ from importlib import import_module
 
 NAMES = {
     "checkpoints": ("load_model", "save_model"),
-    "data": ("Cases", "Context", "Dataset", "Split", "by_ratio", "by_time", "from_csv", "from_frame",
-             "leave_last_out", "load", "random_folds"),
+    "data": ("Cases", "Context", "Dataset", "Split", "by_ratio", "by_time", "everything", "from_csv",
+             "from_frame", "leave_last_out", "load", "random_folds"),
     "errors": ("DataError", "ModelError", "RecbookError", "UnknownName"),
     "evaluation": ("beyond_accuracy", "compare", "evaluate", "sample_candidates"),
     "metrics": (),
     "models": ("BPRMF", "EASE", "IALS", "MODELS", "Bias", "FunkSVD", "LogisticMF", "Observer", "Oracle", "Popularity",
                "PureSVD", "Recommender", "SVDPlusPlus", "TasteObserver"),
+    "results": (),
     "training": ("fit", "seed_everything"),
 }
 HOME = {name: module for module, names in NAMES.items() for name in names}

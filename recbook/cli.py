@@ -318,7 +318,8 @@ def recommend(args):
             note(f"Neither --user nor --history is given: this is for the first user, {who}.")
         if who not in known:
             raise UnknownName(f"user of {dataset.name}", who, known)
-        items, context = known_context(model, dataset, known.index(who))
+        context = dataset.history(dataset.users["original"].iloc[known.index(who)], model.reads)
+        items = dataset.interactions["item"][dataset.interactions["user"] == known.index(who)].tolist()
     hidden = None
     if not dataset.items_return:
         import torch
@@ -341,11 +342,6 @@ def recommend(args):
                 for place, row in enumerate(document["recommendations"], start=1)], document)
 
 
-def known_context(model, dataset, user):
-    """A user's items, oldest first, and what the model is told: all that they did, asked when the data end."""
-    return history_of(model, dataset, rb.data.splits.Log(dataset.interactions, dataset.n_users), user)
-
-
 def typed_context(model, dataset, items, name):
     """What the model is told about somebody whom it has never met: items that were viewed in this order."""
     import pandas as pd
@@ -353,21 +349,11 @@ def typed_context(model, dataset, items, name):
     if any("user" in key and tensor.shape[:1] == (dataset.n_users,) for key, tensor in model.state_dict().items()):
         raise ModelError(f"{name} knows users by their id and cannot read a history; ease, pure-svd and ials can. "
                          "Train one of them, or ask for a user that it knows with --user.")
-    log = pd.DataFrame({"user": 0, "item": items, "timestamp": dataset.interactions["timestamp"].max()})
+    now = dataset.interactions["timestamp"].max()
+    log = pd.DataFrame({"user": 0, "item": items, "timestamp": now})
     unsaid = {"rating": float("nan"), "session": 0, "behaviour": "view"}
     log = log.assign(**{column: value for column, value in unsaid.items() if column in dataset.interactions})
-    return replace(history_of(model, dataset, rb.data.splits.Log(log, 1), 0)[1], users=None)
-
-
-def history_of(model, dataset, log, user):
-    """The items of a user of the log, oldest first, and the context of one case about them."""
-    import numpy as np
-
-    start, end = log.starts[user:user + 2]
-    cases = rb.Cases(log, users=np.array([user]), ends=np.array([end]), case=np.array([], dtype=int),
-                     now=np.array([dataset.interactions["timestamp"].max()]), target=np.array([], dtype=int),
-                     n_items=dataset.n_items)
-    return log.items[start:end].tolist(), cases.context(length=model.reads)
+    return replace(rb.data.splits.history(rb.data.splits.Log(log, 1), 0, now, model.reads), users=None)
 
 
 def find_item(dataset, text):

@@ -22,5 +22,6 @@ class UnknownName(RecbookError):
         known = sorted(map(str, known))
         folded = {word.casefold(): word for word in known}
         near = difflib.get_close_matches(str(name).casefold(), folded, n=1, cutoff=0.5)
-        hint = f" Did you mean {folded[near[0]]!r}?" if near else f" Known: {', '.join(known)}." if len(known) <= 40 else ""
+        everything = f" Known: {', '.join(known)}." if len(known) <= 40 else ""
+        hint = f" Did you mean {folded[near[0]]!r}?" if near else everything
         super().__init__(f"Unknown {what} {name!r}.{hint}")

@@ -156,7 +156,7 @@ def distinct(candidates):
 
 
 def rating_errors(model, cases):
-    """How far the model's rating of each right item (P,) is from the one that was given, where one was: (R,), and whose."""
+    """The model's rating less the one that was given, of every right item that was rated: (R,), and by whom (R,)."""
     if cases.rating is None or np.isnan(cases.rating).all():
         raise ModelError("These cases have no ratings to compare with.")
     given = ~np.isnan(cases.rating)

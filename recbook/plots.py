@@ -57,14 +57,15 @@ def curves(histories, column, label=None):
     return axes
 
 
-def star(axes, suitability, group, names, title):
+def star(axes, suitability, group, names, title, scale=None):
     """Items between the corners of a polygon: the better an item suits a corner, the nearer it lies.
 
-    suitability (N, C): of N items for C corners; group (N,): the colour of each item; names : of the corners.
+    suitability (N, C): of N items for C corners; group (N,): the colour of each item; names : of the corners;
+    scale : what counts as a difference, by default the standard deviation.
     """
     angle = np.pi / 2 + 2 * np.pi * np.arange(len(names)) / len(names)
     corner = np.column_stack([np.cos(angle), np.sin(angle)])            # (C, 2)
-    share = np.exp(1.2 * (suitability - suitability.mean(1, keepdims=True)) / suitability.std())
+    share = np.exp(1.2 * (suitability - suitability.mean(1, keepdims=True)) / (scale or suitability.std()))
     points = share / share.sum(1, keepdims=True) @ corner               # (N, 2)
     axes.fill(*corner.T, fill=False, edgecolor=GREY, linewidth=0.8)
     axes.scatter(*points.T, s=14, c=[PALETTE[number] for number in group], alpha=0.8, linewidths=0)

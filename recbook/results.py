@@ -1,7 +1,7 @@
 """What was measured, beside what was published: JSON in `results/` that pages render and nobody types by hand.
 
-One file an experiment, one row a model. A row holds its own provenance, so that one model can be measured anew and the
-others stay what they were.
+One file an experiment, one row a model. A row holds its own provenance, so that one model can be measured anew and
+the others stay what they were.
 """
 
 import json
@@ -98,27 +98,32 @@ def load(name):
 def table(name):
     """A frame to show in a page: one row a model; each metric as measured, then as published.
 
-    After a measured value stands its spread over seeds (mean ± standard deviation), or of one seed its 95 % interval.
+    After a measured value stands half the width of its 95 % interval.
     """
     rows = {}
     for row in load(name)["rows"].values():
         cells = rows[row["title"]] = {}
         for metric, numbers in row["measured"].items():
-            cells[metric] = written(numbers)
+            cells[metric] = f"{numbers['value']:.4f} ± {(numbers['high'] - numbers['low']) / 2:.4f}"
             if metric in row["published"]:
                 cells[f"{metric} published"] = f"{row['published'][metric]}"
-        cells["seeds"] = len(row["provenance"]["seeds"])
-        cells["source"] = row["source"]
-    frame = pd.DataFrame.from_dict(rows, orient="index").fillna("")
-    last = ["seeds", "source"]
-    return frame[[column for column in frame if column not in last] + last]
+    return pd.DataFrame.from_dict(rows, orient="index").fillna("")
 
 
-def written(numbers):
-    """A measured value as text."""
-    if "spread" in numbers:
-        return f"{numbers['value']:.4f} ± {numbers['spread']:.4f}"
-    return f"{numbers['value']:.4f} ({numbers['low']:.4f}–{numbers['high']:.4f})"
+def notes(*names):
+    """What is to be said about the rows of some tables, for a page: seeds, settings, sources, differences."""
+    from IPython.display import Markdown
+
+    lines = []
+    for name in names:
+        for row in load(name)["rows"].values():
+            settings = ", ".join(f"{key} {value}" for key, value in row["settings"].items())
+            seeds = len(row["provenance"]["seeds"])
+            spread = "; ".join(f"standard deviation of {metric} over {seeds} seeds {numbers['spread']:.4f}"
+                               for metric, numbers in row["measured"].items() if "spread" in numbers)
+            parts = [part for part in (row["source"], settings, spread, row.get("note")) if part]
+            lines.append(f"- **{row['title']}** ({row['provenance']['dataset']}): " + ". ".join(parts))
+    return Markdown("\n".join(lines))
 
 
 def gain(row, metric):
@@ -135,7 +140,8 @@ def gain(row, metric):
 def code():
     """The commit that ran, and whether the package or the experiments differed from it."""
     def git(*arguments):
-        done = subprocess.run(["git", "--no-optional-locks", *arguments], cwd=CHECKOUT, capture_output=True, text=True)
+        command = ["git", "--no-optional-locks", *arguments]
+        done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True)
         return done.stdout.strip() if done.returncode == 0 else None
 
     commit = git("rev-parse", "HEAD")

@@ -9,7 +9,8 @@ import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ("_config.yml", "_toc.yml", "chapters/*.*", "chapters/figures/*", "_static/*", "tools/sphinx/*.py", "recbook/**/*.py")
+SOURCES = ("_config.yml", "_toc.yml", "chapters/*.*", "chapters/figures/*", "_static/*", "tools/sphinx/*.py",
+           "recbook/**/*.py")
 
 
 def is_fresh(built):
@@ -26,7 +27,8 @@ def site():
     with FileLock(built.parent / "building.lock"):                      # one worker builds, the others wait
         if not is_fresh(built):
             command = [sys.executable, "-m", "jupyter_book.cli.main", "build", ".", "-W", "-n", "--keep-going", "-q"]
-            run = subprocess.run(command, cwd=ROOT, env=os.environ | {"NO_COLOR": "1"}, capture_output=True, text=True)
+            environment = os.environ | {"NO_COLOR": "1"}
+            run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
             assert run.returncode == 0, run.stdout + run.stderr
             (built / "searchindex.js").touch()
     return built

@@ -38,7 +38,7 @@ def test_the_check_fails_where_there_is_a_problem(tmp_path):
     assert run.returncode == 1 and run.stderr == "alone: one of the pair is missing\n"
 
 
-# ------------------------------------------------------------------------------------------------ what the check finds
+# ---------------------------------------------------------------------------------------------- what the check finds
 
 
 def edit_text(text, stored):
@@ -125,7 +125,7 @@ def test_outputs_are_stored(notebook):
 
 
 def test_output_that_is_not_compared_is_asserted(notebook):
-    """A cell that shows a number which may differ from machine to machine holds an assertion; a mere picture need not."""
+    """A cell that shows numbers which differ from machine to machine asserts something; a mere picture need not."""
     loose = [cell.source for cell in code_cells(notebook) if "nbval-ignore-output" in tags(cell)
              and "assert " not in cell.source and len(images(cell)) < len(cell.outputs)]
     assert loose == []

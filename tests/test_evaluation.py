@@ -150,7 +150,7 @@ def test_the_metrics_agree_with_ir_measures(world):
         assert report.values[ours] == approx(expected)                  # a user whose list is empty is not in theirs
 
 
-# ------------------------------------------------------------------------------------------------ ties and hidden items
+# ---------------------------------------------------------------------------------------------- ties and hidden items
 
 
 def test_a_tied_item_stands_in_the_middle_on_average():
@@ -346,7 +346,7 @@ def test_the_interval_holds_the_truth_about_95_times_in_100():
 
 
 def test_cases_of_one_user_that_are_alike_count_as_one():
-    """100 users, each with nine equal cases: the interval is that of 100 cases, three times as wide as that of 900."""
+    """100 users, each with nine equal cases: the interval is that of 100 cases, thrice as wide as that of 900."""
     hits = np.random.default_rng(0).random(100) < 0.4
     values = {"HR@10": np.repeat(hits, 9).astype(float)}
     clustered = Report(values, {"HR@10": np.repeat(np.arange(100), 9)}).interval("HR@10")
@@ -401,8 +401,8 @@ def test_a_smaller_error_is_better(metric):
 
 def test_compare_measures_every_model_on_the_same_cases():
     cases = cases_of([[0], [1]], 3)
-    found = recbook.compare({"right": Table([[9.0, 1, 0], [1, 9, 0]]), "wrong": Table([[0.0, 1, 9], [1, 0, 9]])}, cases,
-                            ["HR@1", "MRR"])
+    models = {"right": Table([[9.0, 1, 0], [1, 9, 0]]), "wrong": Table([[0.0, 1, 9], [1, 0, 9]])}
+    found = recbook.compare(models, cases, ["HR@1", "MRR"])
     assert found.to_frame("MRR")["MRR"].to_dict() == {"right": 1.0, "wrong": approx(1 / 3)}
     assert found.gap_closed("right", floor="wrong", ceiling="right", metric="HR@1") == 1.0
 
@@ -447,14 +447,15 @@ def test_a_list_of_more_items_than_there_are_is_refused():
 class DotProduct(Recommender):
     def __init__(self, n_users, n_items, dim):
         super().__init__()
-        self.user, self.item = torch.nn.Parameter(torch.randn(n_users, dim)), torch.nn.Parameter(torch.randn(n_items, dim))
+        self.user = torch.nn.Parameter(torch.randn(n_users, dim))
+        self.item = torch.nn.Parameter(torch.randn(n_items, dim))
 
     def scores(self, context, items=None):
         return products(self.user[context.users], self.item, items)
 
 
 def test_full_ranking_of_a_catalogue_like_movielens_1m_takes_seconds_at_most():
-    """6,040 users by 3,706 items, a million masked pairs. Quiet, it takes a fifth of a second; machines are not quiet."""
+    """6,040 users by 3,706 items, a million masked pairs. One thread takes a fifth of a second; shared machines more."""
     n_users, n_items = 6040, 3706
     rng = np.random.default_rng(0)
     met = pd.DataFrame({"user": rng.integers(0, n_users, 1_000_000), "item": rng.integers(0, n_items, 1_000_000)})

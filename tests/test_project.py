@@ -106,7 +106,8 @@ def test_an_import_the_wrong_way_is_found(importer, source):
 
 def test_what_stands_on_the_package_does_not_stand_on_each_other():
     """Chapters, experiments and benchmarks import the package, and nothing of each other's."""
-    code = {path: path.read_text() for folder in ("experiments", "benchmarks") for path in (ROOT / folder).rglob("*.py")}
+    code = {path: path.read_text()
+            for folder in ("experiments", "benchmarks") for path in (ROOT / folder).rglob("*.py")}
     for path in (ROOT / "chapters" / "text").glob("*.md"):
         code[path] = "\n".join(cell.source for cell in jupytext.read(path).cells if cell.cell_type == "code")
     assert len(code) > 2
@@ -115,7 +116,7 @@ def test_what_stands_on_the_package_does_not_stand_on_each_other():
         assert not tops & {*LAYERS[0], "tests", "tools"}, path.name
 
 
-@pytest.mark.parametrize("use", ["", "recbook.evaluate, recbook.fit, recbook.load, recbook.MODELS, recbook.load_model"])
+@pytest.mark.parametrize("use", ["", "recbook.evaluate, recbook.fit, recbook.load, recbook.MODELS"])
 def test_importing_recbook_pulls_in_neither_tensorflow_nor_a_plotting_library(use):
     code = f"import recbook, sys; {use or None}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT).stdout
@@ -143,7 +144,8 @@ PROMISES = {
     "book": ("jupyter_book", "jupyterlab", "jupytext", "matplotlib", "sphinx_book_theme", "sphinx_exercise",
              "sphinx-mathjax-offline", "sphinx_proof"),
     "assignments": ("nbgrader",),
-    "dev": ("hypothesis", "ir_measures", "nbval", "playwright", "psutil", "pytest", "pytest_timeout", "xdist", "sklearn"),
+    "dev": ("hypothesis", "ir_measures", "nbval", "playwright", "psutil", "pytest", "pytest_timeout", "xdist",
+            "sklearn"),
 }
 
 
@@ -182,7 +184,8 @@ def test_the_lock_pins_every_dependency_at_a_version_that_pyproject_allows():
         requirement = Requirement(line)
         assert re.fullmatch(r"==[\w.]+", str(requirement.specifier)), line
         pinned.setdefault(canonicalize_name(requirement.name), requirement.specifier)
-    wanted = [Requirement(line) for line in PROJECT["dependencies"]] + [one for many in EXTRAS.values() for one in many]
+    wanted = [Requirement(line) for line in PROJECT["dependencies"]]
+    wanted += [requirement for extra in EXTRAS.values() for requirement in extra]
     assert len(wanted) > 20
     for requirement in wanted:
         version = str(pinned[canonicalize_name(requirement.name)]).removeprefix("==")
@@ -214,7 +217,7 @@ def test_no_tracked_file_is_large(tracked):
 
 def test_no_data_of_others_is_tracked(tracked):
     """Neither the files that `load` downloads, nor the archives, nor the usual names of what is in them."""
-    licensed = {name for source in SOURCES for name in source.downloads} | {f"{source.name}.zip" for source in SOURCES}
+    licensed = {name for source in SOURCES for name in (f"{source.name}.zip", *source.downloads)}
     licensed |= {"ratings.dat", "movies.dat", "users.dat", "u.data", "u.item", "u.user", "ratings.csv", "movies.csv",
                  "user_artists.dat", "user_friends.dat"}
     kinds = (".zip", ".gz", ".inter", ".dat", ".parquet", ".npz", ".pkl")
@@ -225,12 +228,13 @@ def test_no_tracked_file_holds_a_machines_path(tracked):
     """A home folder or this checkout's own place in a file would work on one machine only."""
     own = str(ROOT)
     here = re.compile(rf"{re.escape(own)}/|/(?:home|Users)/[a-z]\w*/|/root/".encode())
-    found = [path.name for path in tracked if path.suffix in (".py", ".md", ".ipynb", ".json", ".yml", ".toml", ".lock")
-             and path != Path(__file__) and here.search(path.read_bytes())]
+    texts = (".py", ".md", ".ipynb", ".json", ".yml", ".toml", ".lock")
+    found = [path.name for path in tracked if path.suffix in texts and path != Path(__file__)
+             and here.search(path.read_bytes())]
     assert found == []
 
 
-# ------------------------------------------------------------------------------------------------ what a reader is told
+# ---------------------------------------------------------------------------------------------- what a reader is told
 
 
 def test_the_commands_of_the_readme_are_in_the_makefile():

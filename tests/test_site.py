@@ -18,6 +18,9 @@ TABLE = yaml.safe_load((ROOT / "_toc.yml").read_text())
 PAGES = [TABLE["root"], *(entry["file"] for entry in TABLE["chapters"])]
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NEEDED = os.environ.get("RECBOOK_NEEDS_BROWSER") == "1"
+if BROWSER is None and not NEEDED:
+    pytest.skip("no chromium or google-chrome here: the pages are not looked at", allow_module_level=True)
+
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 # Text of the page, and formulas as they are before they are drawn; code may hold any of it.
@@ -28,7 +31,8 @@ PLAIN_TEXT = """() => {
 }"""
 PICTURES = """() => [...document.querySelectorAll('article img')].map(image => ({
     source: image.currentSrc || image.src, alt: image.alt, width: image.naturalWidth}))"""
-HEADINGS = "() => [...document.querySelectorAll('article h1, article h2, article h3, article h4')].map(h => +h.tagName[1])"
+HEADINGS = """() => [...document.querySelectorAll('article h1, article h2, article h3, article h4')]
+    .map(heading => +heading.tagName[1])"""
 # Contrast of each piece of text with what lies under it: WCAG 2.2, relative luminance.
 CONTRASTS = """() => {
     const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
@@ -43,13 +47,16 @@ CONTRASTS = """() => {
     };
     const found = [];
     for (const node of document.querySelectorAll('article *')) {
-        const text = [...node.childNodes].filter(n => n.nodeType === 3).map(n => n.textContent.trim()).join(' ').trim();
+        const text = [...node.childNodes].filter(n => n.nodeType === 3).map(n => n.textContent).join(' ').trim();
         if (!text || node.closest('svg, script, style, button, .headerlink') || !node.checkVisibility()) continue;
         const layers = [];
-        for (let under = node; under; under = under.parentElement) layers.unshift(getComputedStyle(under).backgroundColor);
+        for (let under = node; under; under = under.parentElement) {
+            layers.unshift(getComputedStyle(under).backgroundColor);
+        }
         layers.unshift('white');
         const [a, b] = [luminance(paint(layers)), luminance(paint([...layers, getComputedStyle(node).color]))];
-        found.push({text: text.slice(0, 40), tag: node.tagName, ratio: (Math.max(a, b) + .05) / (Math.min(a, b) + .05)});
+        const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+        found.push({text: text.slice(0, 40), tag: node.tagName, ratio});
     }
     return found;
 }"""
@@ -57,9 +64,7 @@ CONTRASTS = """() => {
 
 @pytest.fixture(scope="module")
 def browser():
-    if BROWSER is None:
-        assert not NEEDED, "RECBOOK_NEEDS_BROWSER=1, but neither chromium nor google-chrome is installed"
-        pytest.skip("no chromium or google-chrome here: the pages are not looked at")
+    assert BROWSER, "RECBOOK_NEEDS_BROWSER=1, but neither chromium nor google-chrome is installed"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"])
         yield browser

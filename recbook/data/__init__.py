@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from recbook.data.dataset import Dataset, from_csv, from_frame
-from recbook.data.splits import (Cases, Context, Split, by_ratio, by_time, leave_last_out, random_folds, rating_split,
-                                 split_from_parts)
+from recbook.data.splits import (Cases, Context, Split, by_ratio, by_time, everything, leave_last_out, random_folds,
+                                 rating_split, split_from_parts)
 
-__all__ = ["Cases", "Context", "Dataset", "Split", "by_ratio", "by_time", "from_csv", "from_frame", "leave_last_out",
+__all__ = ["Cases", "Context", "Dataset", "Split", "by_ratio", "by_time", "everything", "from_csv", "from_frame", "leave_last_out",
            "load", "random_folds", "rating_split", "split_from_parts"]
 
 

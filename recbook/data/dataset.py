@@ -7,7 +7,8 @@ from typing import Any, Callable
 import numpy as np
 import pandas as pd
 
-from recbook.errors import DataError
+from recbook.data import splits
+from recbook.errors import DataError, UnknownName
 
 BEHAVIOURS = ("view", "favourite", "cart", "purchase")
 LATEST = 2**33  # the year 2242 in seconds: a larger timestamp is in milliseconds, or wrong
@@ -81,6 +82,17 @@ class Dataset:
         if isinstance(title, str) and title:
             return title
         return row["original"] if isinstance(row["original"], str) else f"item {row['original']}"
+
+    def history(self, who, length=None):
+        """What a user did, oldest first: the `Context` of a question asked when the data end.
+
+        who : the user's id in the source; length : int or None, how many of the last events.
+        """
+        known = self.users["original"]
+        if not (known == who).any():
+            raise UnknownName(f"user of {self.name}", who, known)
+        log = splits.Log(self.interactions, self.n_users)
+        return splits.history(log, int((known == who).argmax()), self.interactions["timestamp"].max(), length)
 
     def describe(self):
         """Sizes and shape of the data, one figure a row: a Series."""

@@ -135,7 +135,7 @@ class Split:
     name: str
     dataset: object
     train: pd.DataFrame
-    test: Cases
+    test: Cases | None
     validation: Cases | None = None
     train_and_validation: pd.DataFrame | None = None
 
@@ -162,9 +162,22 @@ class Split:
         return float((self.test.now < self.train["timestamp"].max()).mean())
 
     def __repr__(self):
-        validation = 0 if self.validation is None else len(self.validation)
+        validation, test = (0 if cases is None else len(cases) for cases in (self.validation, self.test))
         return (f"Split {self.name!r} of {self.dataset.name!r}: {len(self.train):,} training interactions, "
-                f"{validation:,} validation and {len(self.test):,} test cases")
+                f"{validation:,} validation and {test:,} test cases")
+
+
+def history(log, user, now, length=None):
+    """The `Context` of one question about a user of a `Log`, asked at `now`, after all that the log holds of them."""
+    nothing = np.array([], dtype=np.int64)
+    cases = Cases(log, users=np.array([user]), ends=log.starts[[user + 1]], now=np.array([now]), case=nothing,
+                  target=nothing, n_items=0)
+    return cases.context(length=length)
+
+
+def everything(dataset):
+    """All interactions train and nothing is asked: for the model that goes to work."""
+    return Split("everything", dataset, dataset.interactions, test=None)
 
 
 def binary_matrix(interactions, n_users, n_items):

@@ -43,16 +43,12 @@ class MatrixFactorization(Recommender):
     def pair_scores(self, users, items):
         """Scores of pairs, and the penalty on what they use. users (B,), items (B,) or (B, K); both results alike."""
         p, q = self.user(users), self.item(items)                       # (B, D), (B, [K,] D)
-        user_bias, user_length = self.user_bias[users], p.square().sum(-1)
-        if items.ndim == 1:
-            product = (p * q).sum(-1)
-        else:
-            product = (q @ p[..., None])[..., 0]                        # (B, K)
-            user_bias, user_length = user_bias[:, None], user_length[:, None]
-        item_bias = self.item_bias[items]
-        item_length = self.item.weight.square().sum(1)[items]           # no second (B, K, D): half the time of an epoch
-        scores = self.bias + user_bias + item_bias + product
-        penalty = self.l2 * (user_length + item_length + user_bias.square() + item_bias.square())
+        if items.ndim == 2:
+            p, users = p[:, None], users[:, None]
+        user_bias, item_bias = self.user_bias[users], self.item_bias[items]
+        item_length = self.item.weight.square().sum(1)[items]           # no second (B, K, D): halves the time
+        scores = self.bias + user_bias + item_bias + (p * q).sum(-1)
+        penalty = self.l2 * (p.square().sum(-1) + item_length + user_bias.square() + item_bias.square())
         return scores, penalty
 
     def scores(self, context, items=None):
@@ -128,8 +124,9 @@ class SVDPlusPlus(FunkSVD):
         q = self.item(batch.items)
         user_bias, item_bias = self.user_bias[batch.users], self.item_bias[batch.items]
         predicted = self.bias + user_bias + item_bias + (vectors * q).sum(-1)
-        padded = torch.where(batch.histories < 0, self.n_items, batch.histories)
-        user_length = self.user(batch.owners).square().sum(-1) + self.implicit.weight.square().sum(-1)[padded].sum(1)
+        implicit_length = self.implicit.weight.square().sum(-1)[batch.histories]                    # (U, L)
+        implicit_length = implicit_length.masked_fill(batch.histories < 0, 0).sum(1)
+        user_length = self.user(batch.owners).square().sum(-1) + implicit_length                    # (U,)
         penalty = user_length[batch.owner] + q.square().sum(-1) + user_bias.square() + item_bias.square()
         return ((predicted - batch.ratings).square() + self.l2 * penalty).mean()
 

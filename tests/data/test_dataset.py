@@ -64,7 +64,7 @@ def test_features_keep_cold_items_and_add_undescribed_ones():
     items = pd.DataFrame({"sku": ["pot", "tea"], "title": ["A pot", "Green tea"]})
     dataset = from_frame(CLICKS, user="customer", item="sku", items=items)
     assert dataset.items["original"].tolist() == ["pot", "tea", "cup"]
-    assert [dataset.title(item) for item in range(3)] == ["A pot", "Green tea", "item cup"]
+    assert [dataset.title(item) for item in range(3)] == ["A pot", "Green tea", "cup"]
     assert dataset.n_items == 3 and 0 not in dataset.interactions["item"].tolist()
 
 

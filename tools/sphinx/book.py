@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def copy_mathjax(app, problem):
-    """MathJax comes from a package at build time; only the parts that a page can load are copied (30 MB otherwise)."""
+    """MathJax comes from a package at build time; only the parts that a page can load are copied (or 30 MB)."""
     if problem is not None or app.builder.format != "html":
         return
     source = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
@@ -26,7 +26,7 @@ def no_dead_buttons(app, config):
 
 
 def no_dead_scripts(app, page, template, context, doctree):
-    """Thebe would run cells on somebody's server. No button here starts it, and its script, put in twice, is an error."""
+    """Thebe would run cells on somebody's server. No button here starts it; its script, put in twice, is an error."""
     context["script_files"] = [script for script in context["script_files"]
                                if "thebe" not in f"{script.filename} {script.attributes.get('body')}".lower()]
 

@@ -1,0 +1,53 @@
+"""Run the benchmarks and write `results/benchmarks.json`: python benchmarks/run.py [NAME ...]"""
+
+import argparse
+import os
+import time
+from importlib import import_module
+
+import common
+import pandas as pd
+from recbook import results
+
+BENCHMARKS = ("bpr_recbole", "ials_implicit", "svd_surprise", "ranking_speed", "big_shop", "tricks")
+
+
+def run(name):
+    """Measure one benchmark and write its rows."""
+    load, start = os.getloadavg()[0], time.perf_counter()
+    openmp = {key: value for key, value in os.environ.items() if key.startswith("OMP_")}
+    dataset, rows = import_module(name).rows()
+    for row in rows.values():
+        row["settings"] |= {"load average at start": round(load, 2), "environment": openmp}
+    results.save(common.NAME, common.TITLE, common.PROTOCOL, rows, dataset, time.perf_counter() - start)
+
+
+def table():
+    """A frame of the results: one row a benchmark."""
+    rows = {}
+    for row in results.load(common.NAME)["rows"].values():
+        numbers = {name: f"{number['value']:.4g}" for name, number in row["measured"].items()}
+        targets = ", ".join(f"{name} {limit:g}" for name, limit in row["targets"].items())
+        rows[row["title"]] = numbers | {"at most": targets, "met": met(row), "peer": row["source"]}
+    return pd.DataFrame.from_dict(rows, orient="index").fillna("")
+
+
+def met(row):
+    """Whether every target is met."""
+    return all(row["measured"][name]["value"] <= limit for name, limit in row["targets"].items())
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog="run.py", description=__doc__.partition(":")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default: all of them")
+    names = parser.parse_args(argv).names
+    if unknown := set(names) - set(BENCHMARKS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+    for name in names or BENCHMARKS:
+        print(f"{name}, load average {os.getloadavg()[0]:.1f}", flush=True)
+        run(name)
+    print(table().to_string())
+
+
+if __name__ == "__main__":
+    main()

@@ -13,8 +13,6 @@ TARGETS = {
     "svd-surprise": {"ratio": 4.0},
     "ranking-speed": {"seconds": 1.0},
     "big-shop": {"seconds": 120, "GiB": 6},
-    "flush-denormals-bpr-mf": {"ratio": 1.0},
-    "flush-denormals-funk-svd": {"ratio": 1.0},
     "fused-adam-bpr-mf": {"ratio": 1.0},
 }
 PEERS = {"bpr-recbole": "recbole", "ials-implicit-64": "implicit", "ials-implicit-128": "implicit",

@@ -128,7 +128,7 @@ def test_unrated_interactions_are_left_out_of_ratings():
 
 
 def test_a_data_set_without_ratings_is_refused_with_a_hint():
-    with pytest.raises(DataError, match="has no ratings; a model of clicks"):
+    with pytest.raises(DataError, match="has no ratings; models of clicks"):
         Ratings().prepare(split_of([4, 5], ratings=False))
 
 

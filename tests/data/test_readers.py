@@ -212,7 +212,7 @@ def test_amazon_beauty(write):
         "items.tsv": 'asin\ts3rec_item_id\ttitle\nB0\t2\t1" Brush\nB1\t1\t\n',
         "s3rec/Beauty_item2attributes.json": '{"1": [4, 5], "2": [6]}'}))
     assert rows(dataset) == [("A1", "B0", 86400), ("A1", "B1", 172800), ("A2", "B1", 86400)]
-    assert dataset.title(0) == '1" Brush' and dataset.title(1) == "item B1"
+    assert dataset.title(0) == '1" Brush' and dataset.title(1) == "B1"
     assert dataset.items["attributes"].tolist() == [(6,), (4, 5)]
 
 

@@ -18,7 +18,7 @@ import recbook
 from recbook import evaluation
 from recbook.data.splits import Cases, Log, binary_matrix
 from recbook.errors import ModelError
-from recbook.evaluation import Comparison, Report, bootstrap, predict_ratings, rank
+from recbook.evaluation import Comparison, Report, bootstrap, places, predict_ratings, rank
 from recbook.models.base import Recommender, products, select
 
 METRICS = [f"{family}@{k}" for family in ("HR", "Recall", "Precision", "NDCG", "MRR", "MAP") for k in (1, 3, 20)]
@@ -469,3 +469,9 @@ def test_full_ranking_of_a_catalogue_like_movielens_1m_takes_seconds_at_most():
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 3
     assert 0 < report["HR@10"] < 0.01                                   # chance is .0027
+
+
+def test_as_many_right_items_as_cases_need_not_be_one_each():
+    scores = torch.tensor([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]])
+    ranks = places(scores, torch.tensor([0, 0]), torch.tensor([0, 2]), torch.Generator())
+    assert ranks.tolist() == [0, 2]

@@ -227,7 +227,7 @@ def test_no_data_of_others_is_tracked(tracked):
 def test_no_tracked_file_holds_a_machines_path(tracked):
     """A home folder or this checkout's own place in a file would work on one machine only."""
     own = str(ROOT)
-    here = re.compile(rf"{re.escape(own)}/|/(?:home|Users)/[a-z]\w*/|/root/".encode())
+    here = re.compile(rf"{re.escape(own)}/|/(?:(?:home|Users)/[a-z]\w*|root)/".encode())
     texts = (".py", ".md", ".ipynb", ".json", ".yml", ".toml", ".lock")
     found = [path.name for path in tracked if path.suffix in texts and path != Path(__file__)
              and here.search(path.read_bytes())]

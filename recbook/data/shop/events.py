@@ -105,25 +105,13 @@ def choose(world, taste, state, chance):
     inside = (chance[:, 1] * weights[np.arange(size), category]).astype(np.int64)
     row = np.ravel_multi_index((state.season, taste, state.style), world.weights.shape[:3])
     begin = row * p.n_items + world.category_start[category]
-    item = np.searchsorted(running(world), before(world, begin) + inside, side="right") - row * p.n_items
+    item = np.searchsorted(world.running, world.running[begin] + inside, side="right") - 1 - row * p.n_items
     noisy = chance[:, 2] < p.noise
     for season in range(len(world.on_sale)):                            # noise: any item that is on sale
         rows = np.flatnonzero(noisy & (state.season == season))
         on_sale = world.on_sale[season]
         item[rows] = on_sale[(chance[rows, 2] / max(p.noise, 1e-12) * len(on_sale)).astype(np.int64)]
     return item
-
-
-def running(world):
-    """Running total of all weights: an item is drawn by one binary search in it."""
-    if not hasattr(world, "_running"):
-        world._running = np.cumsum(world.weights)
-    return world._running
-
-
-def before(world, position):
-    """The running total just before a position."""
-    return np.where(position > 0, running(world)[position - 1], 0)
 
 
 def draw(rng, shares):

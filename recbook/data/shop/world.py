@@ -115,6 +115,7 @@ class World:
         weights = whole(utility, 2**18)
         on_sale = self.launch[None] <= self.seasons[:, None]                            # (seasons, items)
         self.weights = np.where(on_sale[:, None, None], weights, 0)     # (seasons, tastes, styles + 1, items)
+        self.running = np.concatenate([[0], np.cumsum(self.weights)])   # an item is drawn by one binary search in it
         self.on_sale = [np.flatnonzero(season) for season in on_sale]
         self.category_weights = np.add.reduceat(self.weights, self.category_start[:-1], axis=-1)
         self.match = taste.round(3)                                                     # how well item suits taste

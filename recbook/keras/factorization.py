@@ -72,12 +72,18 @@ class BPRMF(MatrixFactorization):
 
     batches = Pairs(negatives=1)
 
+    def __init__(self, n_users, n_items, dim=32, l2=0.01, **options):
+        super().__init__(n_users, n_items, dim, l2, **options)
+        self.bias.trainable = self.user_bias.trainable = False          # they cancel in the difference
+
     def call(self, batch):
-        met, penalty = self.pair_scores(batch["users"], batch["items"])                 # (B,)
-        unmet, more_penalty = self.pair_scores(batch["users"], batch["negatives"])      # (B, K)
-        above = ops.mean(ops.log_sigmoid(met[:, None] - unmet), axis=1)
-        self.add_loss(ops.mean(penalty + ops.mean(more_penalty, axis=1) - above))
-        return met
+        items = ops.concatenate([batch["items"][:, None], batch["negatives"]], axis=1)
+        p, q, bias = rows(self.user, batch["users"]), rows(self.item, items), rows(self.item_bias, items)
+        gap = ops.sum(p[:, None] * (q[:, :1] - q[:, 1:]), axis=-1) + bias[:, :1] - bias[:, 1:]     # (B, K)
+        size = ops.sum(ops.square(q), axis=-1) + ops.square(bias)               # (B, 1 + K)
+        penalty = 2 * ops.sum(ops.square(p), axis=-1) + size[:, 0] + ops.mean(size[:, 1:], axis=1)
+        self.add_loss(ops.mean(self.l2 * penalty - ops.mean(ops.log_sigmoid(gap), axis=1)))
+        return gap
 
 
 class LogisticMF(MatrixFactorization):
@@ -98,7 +104,7 @@ class SVDPlusPlus(FunkSVD):
 
     rating(u, i) = b + b_u + b_i + q_i . (p_u + |N(u)|^-1/2 * sum over j in N(u) of y_j), N(u) the items rated by u.
 
-    An example uses p_u and every y_j of N(u), and the penalty counts each of them.
+    The penalty counts the sum of |y_j|^2 over N(u) times |N(u)|^-1/2.
     """
 
     batches = RatingsByUser()
@@ -123,7 +129,8 @@ class SVDPlusPlus(FunkSVD):
         user_bias, item_bias = rows(self.user_bias, batch["users"]), rows(self.item_bias, batch["items"])
         predicted = self.bias + user_bias + item_bias + ops.sum(vectors * q, axis=-1)
         implicit_length = rows(ops.sum(ops.square(self.implicit), axis=-1), batch["histories"])     # (U, L)
-        implicit_length = ops.sum(ops.where(batch["histories"] < 0, 0, implicit_length), axis=1)
+        real = ops.cast(batch["histories"] >= 0, implicit_length.dtype)
+        implicit_length = ops.sum(real * implicit_length, axis=1) / ops.sqrt(ops.sum(real, axis=1))
         user_length = ops.sum(ops.square(rows(self.user, batch["owners"])), axis=-1) + implicit_length
         lengths = rows(user_length, batch["owner"]) + ops.sum(ops.square(q), axis=-1)
         penalty = self.l2 * (lengths + ops.square(user_bias) + ops.square(item_bias))

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from recbook.data.batches import Pairs, Ratings, RatingsByUser
-from recbook.models.base import Recommender, products
+from recbook.models.base import Recommender, products, rows
 
 
 class MatrixFactorization(Recommender):
@@ -77,9 +77,12 @@ class BPRMF(MatrixFactorization):
 
     def loss(self, batch):
         items = torch.cat([batch.items[:, None], batch.negatives], dim=1)       # one look-up of each vector, not two
-        scores, penalty = self.pair_scores(batch.users, items)                  # (B, 1 + K), the met item first
-        above = F.logsigmoid(scores[:, :1] - scores[:, 1:]).mean(1)
-        return (penalty[:, 0] + penalty[:, 1:].mean(1) - above).mean()
+        p, q = rows(self.user.weight, batch.users), rows(self.item.weight, items)           # (B, D), (B, 1 + K, D)
+        bias = rows(self.item_bias, items)
+        gap = (p[:, None] * (q[:, :1] - q[:, 1:])).sum(-1) + bias[:, :1] - bias[:, 1:]      # b and b_u cancel
+        size = q.square().sum(-1) + bias.square()                               # (B, 1 + K)
+        penalty = 2 * p.square().sum(-1) + size[:, 0] + size[:, 1:].mean(1)     # (B,)  both pairs hold p
+        return (self.l2 * penalty - F.logsigmoid(gap).mean(1)).mean()
 
 
 class LogisticMF(MatrixFactorization):
@@ -98,7 +101,8 @@ class SVDPlusPlus(FunkSVD):
 
     rating(u, i) = b + b_u + b_i + q_i . (p_u + |N(u)|^-1/2 * sum over j in N(u) of y_j), N(u) the items rated by u.
 
-    An example uses p_u and every y_j of N(u), and the penalty counts each of them.
+    Differs from the paper in the penalty: sum of |y_j|^2 over N(u) counts |N(u)|^-1/2, as it does in the model. In full,
+    as there, it weighs a hundred times |p_u|^2 for a user with a hundred ratings, and silences the implicit part.
     """
 
     batches = RatingsByUser()
@@ -126,6 +130,7 @@ class SVDPlusPlus(FunkSVD):
         predicted = self.bias + user_bias + item_bias + (vectors * q).sum(-1)
         implicit_length = self.implicit.weight.square().sum(-1)[batch.histories]                    # (U, L)
         implicit_length = implicit_length.masked_fill(batch.histories < 0, 0).sum(1)
+        implicit_length = implicit_length / (batch.histories >= 0).sum(1).to(q.dtype).sqrt()        # (U,)
         user_length = self.user(batch.owners).square().sum(-1) + implicit_length                    # (U,)
         penalty = user_length[batch.owner] + q.square().sum(-1) + user_bias.square() + item_bias.square()
         return ((predicted - batch.ratings).square() + self.l2 * penalty).mean()

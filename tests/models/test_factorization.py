@@ -74,7 +74,7 @@ def test_bpr_descends_the_gradient_on_paper():
     assert_close(model.user.weight.grad[2], -missed * (met - unmet) + 4 * L2 * p)       # the user is in both pairs
     assert_close(model.item.weight.grad[5], -missed * p + 2 * L2 * met)
     assert_close(model.item.weight.grad[1], missed * p + 2 * L2 * unmet)
-    assert model.bias.grad == 0                                                         # it cancels in the difference
+    assert model.bias.grad is None and model.user_bias.grad is None                     # they cancel in the difference
 
 
 def test_logistic_mf_is_cross_entropy():
@@ -100,6 +100,18 @@ def test_scores_of_candidates_are_columns_of_the_full_scores(cls):
     assert_close(model.scores(context, ids(5, 0, 5)), full[:, [5, 0, 5]])
     assert_close(model.scores(context, torch.tensor([[1, 2, 7], [7, 7, 0]])),
                  torch.stack([full[0, [1, 2, 7]], full[1, [7, 7, 0]]]))
+
+
+def test_svdplusplus_counts_the_length_of_the_implicit_part_as_its_model_does():
+    model = randomized(SVDPlusPlus)
+    batch = Batch(ids(2), ids(5), ratings=torch.ones(1), owners=ids(2), histories=torch.tensor([[1, 6, -1]]), owner=ids(0))
+    y = model.implicit.weight.detach().square().sum(1)
+    used = model.user.weight[2], model.item.weight[5], model.user_bias[2], model.item_bias[5]
+    expected = sum(value.square().sum() for value in used) + (y[1] + y[6]) / 2**0.5
+    model.l2 = 1.0
+    penalized = model.loss(batch)
+    model.l2 = 0.0
+    assert_close(penalized - model.loss(batch), expected)
 
 
 def test_svdplusplus_without_history_is_matrix_factorization():

@@ -34,32 +34,29 @@ PROTOCOLS = {
     "ml_100k_official": ("ml-100k", "MovieLens 100K, the five official folds", {}),
 }
 
-# From a few trials by hand on the validation ratings of --tune, not a full search of the grid; the learning rate falls
-# linearly to zero. ml-1m: SVD was tried with l2 = .03 (.8843) and .05 (.8609), and .06 taken from where that points;
-# SVD++ was measured with an l2 like SVD's and only then tried (.8710; l2 = .035 in batches of 50000: .8822). It sees a
-# user once an epoch, so it needs larger steps and more epochs.
+# From trials by hand on the validation ratings of --tune, not a full search; the learning rate falls linearly to zero.
+# RMSE there: ml-100k SVD .9272, SVD++ .9235 (dimension 64, l2 .13, learning rate .005: .9254); ml-1m SVD .8556, SVD++
+# .8553. With the penalty of the paper in full SVD++ had .9293 and .8685.
 SETTINGS = {
     "ml-100k": {
         "bias": {},
         "funk-svd": {"dim": 32, "l2": 0.12, "epochs": 24, "batch_size": 2048, "learning_rate": 0.005},
-        "svd++": {"dim": 20, "l2": 0.12, "epochs": 60, "batch_size": 20000, "learning_rate": 0.02},
+        "svd++": {"dim": 20, "l2": 0.15, "epochs": 40, "batch_size": 5000, "learning_rate": 0.01},
     },
     "ml-1m": {
         "bias": {},
         "funk-svd": {"dim": 64, "l2": 0.06, "epochs": 20, "batch_size": 16384, "learning_rate": 0.005},
-        "svd++": {"dim": 20, "l2": 0.05, "epochs": 30, "batch_size": 100000, "learning_rate": 0.02},
+        "svd++": {"dim": 64, "l2": 0.07, "epochs": 30, "batch_size": 20000, "learning_rate": 0.005},
     },
 }
 GRID = {
-    "ml-100k": {"funk-svd": {"l2": [0.06, 0.1, 0.12, 0.15]}, "svd++": {"l2": [0.08, 0.1, 0.12, 0.13]}},
-    "ml-1m": {"funk-svd": {"l2": [0.03, 0.05, 0.06]}, "svd++": {"l2": [0.05, 0.07]}},
+    "ml-100k": {"funk-svd": {"l2": [0.06, 0.1, 0.12, 0.15]}, "svd++": {"l2": [0.12, 0.15]}},
+    "ml-1m": {"funk-svd": {"l2": [0.03, 0.05, 0.06]}, "svd++": {"l2": [0.07, 0.08]}},
 }
 CLOSED_FORM = ("bias",)  # once is enough
 NOTES = {
-    ("ml_100k", "svd++"): "Reaches the published value but is no better than SVD here: tuning gained that one more "
-                          "than the implicit part gives.",
-    ("ml_1m", "svd++"): "Short of the published value, and of SVD here: its settings were hardly searched on this "
-                        "data set, and a stronger penalty was not tried. One seed.",
+    ("ml_100k", "svd++"): "The penalty on the implicit part is smaller than in the paper: see the class.",
+    ("ml_1m", "svd++"): "The penalty on the implicit part is smaller than in the paper: see the class.",
 }
 
 

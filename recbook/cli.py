@@ -20,7 +20,7 @@ from recbook.errors import DataError, ModelError, RecbookError, UnknownName
 
 RUNS = Path("runs")
 SPLITS = {"last-item": "leave_last_out", "time": "by_time", "ratio": "by_ratio", "published": None}
-RATING_MODELS = ("bias", "funk-svd", "svd++")  # they learn ratings, and are judged by them
+RATING_MODELS = ("bias", "funk-svd", "svd++", "knn-baseline")  # they learn ratings, and are judged by them
 RATING_METRICS = ("RMSE", "MAE")
 CSV_COLUMNS = ("user", "item", "timestamp", "rating")
 
@@ -353,7 +353,7 @@ def typed_context(model, dataset, items, name):
     log = pd.DataFrame({"user": 0, "item": items, "timestamp": now})
     unsaid = {"rating": float("nan"), "session": 0, "behaviour": "view"}
     log = log.assign(**{column: value for column, value in unsaid.items() if column in dataset.interactions})
-    return replace(rb.data.splits.history(rb.data.splits.Log(log, 1), 0, now, model.reads), users=None)
+    return replace(rb.data.splits.history(rb.data.splits.Log(log, 1), [0], [now], model.reads), users=None)
 
 
 def find_item(dataset, text):

@@ -92,7 +92,7 @@ class Dataset:
         if not (known == who).any():
             raise UnknownName(f"user of {self.name}", who, known)
         log = splits.Log(self.interactions, self.n_users)
-        return splits.history(log, int((known == who).argmax()), self.interactions["timestamp"].max(), length)
+        return splits.history(log, [int((known == who).argmax())], [self.interactions["timestamp"].max()], length)
 
     def describe(self):
         """Sizes and shape of the data, one figure a row: a Series."""

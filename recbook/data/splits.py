@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 import torch
+import torch.nn.functional as F
 
 from recbook.errors import DataError
 
@@ -32,6 +33,19 @@ class Context:
     def to(self, device):
         """The same context with every tensor on `device`."""
         return Context(**{name: None if value is None else value.to(device) for name, value in vars(self).items()})
+
+    def rows(self, rows):
+        """The context of some of the cases."""
+        return Context(**{name: None if value is None else value[rows] for name, value in vars(self).items()})
+
+    def widen(self, steps):
+        """The same histories with room for `steps` more events."""
+        def wider(value):
+            if value is None or value.ndim < 2:
+                return value
+            return F.pad(value, (0, steps), value=torch.nan if value.is_floating_point() else -1)
+
+        return Context(**{name: wider(value) for name, value in vars(self).items()})
 
     def __len__(self):
         return len(next(value for value in vars(self).values() if value is not None))
@@ -167,11 +181,11 @@ class Split:
                 f"{validation:,} validation and {test:,} test cases")
 
 
-def history(log, user, now, length=None):
-    """The `Context` of one question about a user of a `Log`, asked at `now`, after all that the log holds of them."""
-    nothing = np.array([], dtype=np.int64)
-    cases = Cases(log, users=np.array([user]), ends=log.starts[[user + 1]], now=np.array([now]), case=nothing,
-                  target=nothing, n_items=0)
+def history(log, users, now, length=None):
+    """The `Context` of questions about users (B,) of a `Log`, asked at `now` (B,), after all that it holds of them."""
+    nothing, users = np.array([], dtype=np.int64), np.asarray(users)
+    cases = Cases(log, users=users, ends=log.starts[users + 1], now=np.asarray(now), case=nothing, target=nothing,
+                  n_items=0)
     return cases.context(length=length)
 
 

@@ -8,6 +8,7 @@ from recbook.data.shop.world import DAY, YEAR_START, State
 
 YEAR = 365 * DAY
 SESSION_GAP = 1_800  # within a session events are closer than this, between sessions farther apart
+STOP = 0.16  # chance that a session ends after an event: its length is geometric, 6 in the mean
 VIEW, CART, PURCHASE = 0, 2, 3  # codes of data.splits.BEHAVIOUR_CODES
 
 
@@ -55,14 +56,7 @@ def simulate(world):
         state.season[users] = world.season(time[users])
 
         item = choose(world, taste[users], state.at(users), chance[:, 3:6])
-        cart = chance[:, 6] < world.cart_probability(taste[users], item)
-        purchase = cart & (chance[:, 7] < world.buy_probability(item))
-        buyers = np.flatnonzero(cart)
-        has = np.zeros(n_active, dtype=bool)
-        has[buyers] = owned.has(users[buyers], item[buyers])
-        cart &= ~has                                                    # a thing once bought is only looked at again
-        purchase &= ~has
-        owned.add(users[purchase], item[purchase])
+        cart, purchase = respond(world, users, taste[users], item, owned, chance[:, 6:8])
         rated = purchase & (chance[:, 8] < 0.7)
         stars = world.star_probability(taste[users], item, users)
         rating = 1 + (rng.random((n_active, 4)) < stars[:, None]).sum(1)
@@ -88,7 +82,7 @@ def plan(world, rng):
     user = np.repeat(np.arange(p.n_users), count)
     first = np.zeros(len(user), dtype=bool)
     first[np.concatenate([[0], np.cumsum(count)[:-1]])[count > 0]] = True
-    starts = first | (rng.random(len(user)) < 0.16)                     # session lengths are geometric: mean 6
+    starts = first | (rng.random(len(user)) < STOP)
     when = joins[user] + (rng.random(len(user)) * (YEAR - DAY - joins[user])).astype(np.int64)
     session = np.cumsum(starts) - 1
     one = when[starts]
@@ -112,6 +106,19 @@ def choose(world, taste, state, chance):
         on_sale = world.on_sale[season]
         item[rows] = on_sale[(chance[rows, 2] / max(p.noise, 1e-12) * len(on_sale)).astype(np.int64)]
     return item
+
+
+def respond(world, users, tastes, items, owned, chance):
+    """Whether what these users look at goes into the cart, and is bought: two boolean arrays. chance (B, 2) uniform."""
+    cart = chance[:, 0] < world.cart_probability(tastes, items)
+    purchase = cart & (chance[:, 1] < world.buy_probability(items))
+    buyers = np.flatnonzero(cart)
+    has = np.zeros(len(users), dtype=bool)
+    has[buyers] = owned.has(users[buyers], items[buyers])
+    cart &= ~has                                                        # a thing once bought is only looked at again
+    purchase &= ~has
+    owned.add(users[purchase], items[purchase])
+    return cart, purchase
 
 
 def draw(rng, shares):

@@ -8,12 +8,13 @@ from importlib import import_module
 NAMES = {
     "checkpoints": ("load_model", "save_model"),
     "data": ("Cases", "Context", "Dataset", "Split", "by_ratio", "by_time", "everything", "from_csv",
-             "from_frame", "leave_last_out", "load", "random_folds"),
+             "from_frame", "leave_last_out", "load", "random_folds", "visits"),
     "errors": ("DataError", "ModelError", "RecbookError", "UnknownName"),
     "evaluation": ("beyond_accuracy", "compare", "evaluate", "sample_candidates"),
     "metrics": (),
-    "models": ("BPRMF", "EASE", "IALS", "MODELS", "Bias", "FunkSVD", "LogisticMF", "Observer", "Oracle", "Popularity",
-               "PureSVD", "Recommender", "SVDPlusPlus", "TasteObserver"),
+    "models": ("BPRMF", "EASE", "IALS", "MODELS", "Bias", "ContentProfile", "Friends", "FunkSVD", "Item2Vec", "ItemKNN",
+               "KNNBaseline", "LogisticMF", "Observer", "Oracle", "Popularity", "PureSVD", "RP3Beta", "RatingKNN",
+               "Recommender", "SVDPlusPlus", "TasteObserver", "UserKNN"),
     "results": (),
     "training": ("fit", "seed_everything"),
 }

@@ -76,6 +76,10 @@ def resume_run(folder, run, model, optimiser, generator):
 
 def fit_weights(model, weights, folder):
     """Load weights, or say in one line which do not fit."""
+    for name in model.sized_by_fit:
+        buffer = model.get_buffer(name)
+        if name in weights and weights[name].shape[1:] == buffer.shape[1:]:
+            buffer.resize_(weights[name].shape)
     wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in weights.items()}
     for name in wanted.keys() | found.keys():

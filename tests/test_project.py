@@ -141,8 +141,8 @@ def test_every_public_function_and_class_says_what_it_does():
 PROMISES = {
     "keras": ("keras", "tensorflow"),
     "keras-gpu": ("tensorflow", "nvidia"),
-    "book": ("jupyter_book", "jupyterlab", "jupytext", "matplotlib", "sphinx_book_theme", "sphinx_exercise",
-             "sphinx-mathjax-offline", "sphinx_proof"),
+    "book": ("gensim", "jupyter_book", "jupyterlab", "jupytext", "matplotlib", "sphinx_book_theme", "sphinx_exercise",
+             "sphinx-mathjax-offline", "sphinx_proof", "sklearn"),
     "assignments": ("nbgrader",),
     "dev": ("hypothesis", "ir_measures", "nbval", "playwright", "psutil", "pytest", "pytest_timeout", "xdist",
             "sklearn"),

@@ -24,13 +24,15 @@ QUIET = {"device": "cpu", "progress": False}
 
 
 def small_split():
-    """Forty users of two camps, thirty items, ratings 4 within a camp and 2 across."""
+    """Forty users of two camps, friends of their own, thirty items, ratings 4 within a camp and 2 across."""
     rng = np.random.default_rng(0)
     user, item = rng.integers(0, 40, 700), rng.integers(0, 30, 700)
     within = user % 2 == item % 2
     frame = pd.DataFrame({"user": user, "item": item, "rating": np.where(within, 4.0, 2.0)})
     frame = frame[within | (rng.random(700) < 0.2)].drop_duplicates(["user", "item"])
-    return recbook.leave_last_out(recbook.from_frame(frame, rating="rating"))
+    items = pd.DataFrame({"item": np.arange(30), "category": np.arange(30) % 2})
+    friends = pd.DataFrame({"user": np.arange(40), "friend": (np.arange(40) + 2) % 40})
+    return recbook.leave_last_out(recbook.from_frame(frame, rating="rating", items=items, friends=friends))
 
 
 SPLIT = small_split()

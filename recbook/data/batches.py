@@ -15,17 +15,20 @@ from recbook.errors import DataError
 class Batch:
     """users (B,), items (B,), and what the model asked for: negatives (B, K), ratings (B,).
 
+    Where an item is predicted from another, centres (B,), the other item, takes the place of users, which is None.
+
     For batches of whole users also owners (U,), the users in it, histories (U, L), their items padded with -1, and
     owner (B,), the row of `owners` that is `users`.
     """
 
-    users: torch.Tensor
+    users: torch.Tensor | None
     items: torch.Tensor
     negatives: torch.Tensor | None = None
     ratings: torch.Tensor | None = None
     owners: torch.Tensor | None = None
     histories: torch.Tensor | None = None
     owner: torch.Tensor | None = None
+    centres: torch.Tensor | None = None
 
 
 class Negatives:
@@ -121,6 +124,54 @@ class RatingsByUser(Ratings):
             rows = rows[real]
             yield Batch(self.users[rows], self.items[rows], ratings=self.ratings[rows], owners=owners,
                         histories=histories, owner=owner)
+
+
+class SkipGrams:
+    """An item, one met at most `window` steps from it in the same session, and `negatives` items drawn at random.
+
+    Skip-gram with negative sampling: Mikolov, Sutskever, Chen, Corrado and Dean, *Distributed Representations of Words
+    and Phrases and their Compositionality*, NIPS 2013. Negatives come with probability proportional to count ** 0.75,
+    the item itself among them. As in word2vec an event is never paired with itself, but two events of one item are.
+
+    Without sessions in the data, each user's interactions are one session.
+    """
+
+    def __init__(self, window=5, negatives=5):
+        self.window, self.negatives = window, negatives
+
+    def prepare(self, split, device="cpu"):
+        train = split.train
+        keys = ["user", "session"] if "session" in train else ["user"]
+        session = train.groupby(keys, sort=False).ngroup().to_numpy()
+        order = np.argsort(session, kind="stable")                      # two sessions of a user may overlap in time
+        session, item = session[order], train["item"].to_numpy()[order]
+        centres, items = [], []
+        for step in range(1, self.window + 1):
+            near = session[step:] == session[:-step]
+            earlier, later = item[:-step][near], item[step:][near]
+            centres += [earlier, later]
+            items += [later, earlier]
+        self.centres, self.items = (torch.from_numpy(np.concatenate(side)).to(device) for side in (centres, items))
+        if len(self.items) == 0:
+            raise DataError(f"No session in the training part of {split.dataset.name} has two interactions.")
+        running = self.noise(split).cumsum()
+        self.running = torch.tensor(running / running[-1], device=device)
+        return self
+
+    @staticmethod
+    def noise(split):
+        """How often each item is drawn as a negative, up to a factor: its training count ** 0.75, (n_items,)."""
+        return np.bincount(split.train["item"], minlength=split.n_items) ** 0.75
+
+    def draw(self, size, generator=None):
+        """Items by their chance of being a negative: (size, negatives)."""
+        share = torch.rand(size, self.negatives, dtype=torch.float64, device=self.running.device, generator=generator)
+        return torch.searchsorted(self.running, share, right=True)
+
+    def epoch(self, batch_size, generator=None):
+        """Every pair once in each direction, in a new order, with new negatives."""
+        for rows in shuffled(len(self.items), batch_size, self.items.device, generator):
+            yield Batch(None, self.items[rows], negatives=self.draw(len(rows), generator), centres=self.centres[rows])
 
 
 def shuffled(size, batch_size, device, generator):

@@ -30,3 +30,4 @@ if keras.config.backend() != "tensorflow":
 from recbook.keras.base import Recommender
 from recbook.keras.data import TrainingBatches
 from recbook.keras.factorization import BPRMF, FunkSVD, LogisticMF, SVDPlusPlus
+from recbook.keras.item2vec import Item2Vec

@@ -4,8 +4,13 @@ from recbook.errors import UnknownName
 from recbook.models.base import Recommender
 from recbook.models.closed_form import EASE, IALS, Bias, PureSVD
 from recbook.models.factorization import BPRMF, FunkSVD, LogisticMF, SVDPlusPlus
+from recbook.models.item2vec import Item2Vec
+from recbook.models.neighbours import ItemKNN, RP3Beta, UserKNN
 from recbook.models.observer import Observer, Oracle, TasteObserver
 from recbook.models.popularity import Popularity
+from recbook.models.profiles import ContentProfile
+from recbook.models.rating_neighbours import KNNBaseline, RatingKNN
+from recbook.models.social import Friends
 
 MODELS = {
     "popularity": Popularity,
@@ -17,6 +22,13 @@ MODELS = {
     "ials": IALS,
     "pure-svd": PureSVD,
     "ease": EASE,
+    "item2vec": Item2Vec,
+    "item-knn": ItemKNN,
+    "user-knn": UserKNN,
+    "rp3beta": RP3Beta,
+    "knn-baseline": KNNBaseline,
+    "friends": Friends,
+    "content-profile": ContentProfile,
 }
 
 

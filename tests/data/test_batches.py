@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from recbook.data import from_frame, leave_last_out
-from recbook.data.batches import Negatives, Pairs, Ratings, RatingsByUser
+from recbook.data import everything, from_frame, leave_last_out
+from recbook.data.batches import Negatives, Pairs, Ratings, RatingsByUser, SkipGrams
 from recbook.errors import DataError
 
 N_ITEMS = 6
@@ -132,7 +132,76 @@ def test_a_data_set_without_ratings_is_refused_with_a_hint():
         Ratings().prepare(split_of([4, 5], ratings=False))
 
 
-@pytest.mark.parametrize("batches", [Pairs(2), Ratings(), RatingsByUser()], ids=["pairs", "ratings", "by user"])
+def sessions_of(*sessions):
+    """A split of one event a second; sessions are (user, items) or items of user 0."""
+    sessions = [session if isinstance(session, tuple) else (0, session) for session in sessions]
+    rows = [(user, item, number) for number, (user, items) in enumerate(sessions) for item in items]
+    frame = pd.DataFrame(rows, columns=["user", "item", "session"])
+    frame["timestamp"] = range(len(frame))
+    return everything(from_frame(frame, session="session", items=pd.DataFrame({"item": range(N_ITEMS)})))
+
+
+def skip_grams(split, window, batch_size=7):
+    return Counter((int(centre), int(item)) for batch in SkipGrams(window).prepare(split).epoch(batch_size)
+                   for centre, item in zip(batch.centres, batch.items))
+
+
+def test_skip_grams_pair_an_item_with_those_at_most_a_window_away():
+    split = sessions_of([0, 1, 2, 3])
+    assert skip_grams(split, window=1) == Counter([(0, 1), (1, 0), (1, 2), (2, 1), (2, 3), (3, 2)])
+    assert skip_grams(split, window=2) == skip_grams(split, window=1) + Counter([(0, 2), (2, 0), (1, 3), (3, 1)])
+
+
+def test_an_item_met_again_is_its_own_neighbour_and_an_event_never_is():
+    assert skip_grams(sessions_of([4, 1, 4]), window=2) == Counter({(4, 1): 2, (1, 4): 2, (4, 4): 2})
+
+
+def test_windows_stop_at_the_edge_of_a_session():
+    assert skip_grams(sessions_of([0, 1], [2, 3], (1, [4, 5])), window=5) == Counter(
+        [(0, 1), (1, 0), (2, 3), (3, 2), (4, 5), (5, 4)])
+
+
+def test_two_sessions_that_overlap_in_time_are_still_two():
+    frame = pd.DataFrame({"user": 0, "item": [0, 1, 2, 3], "session": [7, 8, 7, 8], "timestamp": range(4)})
+    split = everything(from_frame(frame, session="session"))
+    assert skip_grams(split, window=1) == Counter([(0, 2), (2, 0), (1, 3), (3, 1)])
+
+
+def test_without_sessions_a_users_whole_sequence_is_one():
+    frame = pd.DataFrame({"user": [0, 0, 1, 1], "item": [0, 1, 2, 3], "timestamp": range(4)})
+    assert skip_grams(everything(from_frame(frame)), window=5) == Counter([(0, 1), (1, 0), (2, 3), (3, 2)])
+
+
+@given(st.lists(st.lists(st.integers(0, N_ITEMS - 1), min_size=1, max_size=8), min_size=1, max_size=6),
+       st.integers(1, 9), st.integers(1, 30))
+@settings(max_examples=60, deadline=None)
+def test_skip_grams_agree_with_their_definition(sessions, window, batch_size):
+    expected = Counter((session[here], session[there]) for session in sessions for here in range(len(session))
+                       for there in range(len(session)) if here != there and abs(here - there) <= window)
+    if expected:
+        assert skip_grams(sessions_of(*sessions), window, batch_size) == expected
+    else:
+        with pytest.raises(DataError, match="No session in the training part of .* has two interactions"):
+            skip_grams(sessions_of(*sessions), window, batch_size)
+
+
+def test_negatives_of_skip_grams_follow_the_count_to_the_power_of_three_quarters():
+    split = sessions_of([0] * 81 + [1] * 16 + [2])                      # 27, 8, 1, and three items never met
+    batch = next(SkipGrams(negatives=100).prepare(split).epoch(500, torch.Generator().manual_seed(0)))
+    count = np.bincount(batch.negatives.flatten(), minlength=N_ITEMS)
+    assert count.sum() == 50_000 and count[3:].sum() == 0
+    assert chisquare(count[:3], 50_000 * np.array([27, 8, 1]) / 36).pvalue > 0.001
+
+
+def test_the_rarest_and_the_commonest_draw_are_items_that_were_met(monkeypatch):
+    batches = SkipGrams(negatives=2).prepare(sessions_of([1, 4]))       # items 0 and 5 stand at the ends, never met
+    draws = torch.tensor([[0.0, 1 - 2.0**-53]], dtype=torch.float64)
+    monkeypatch.setattr(torch, "rand", lambda *size, **options: draws)
+    assert batches.draw(1).tolist() == [[1, 4]]
+
+
+@pytest.mark.parametrize("batches", [Pairs(2), Ratings(), RatingsByUser(), SkipGrams()],
+                         ids=["pairs", "ratings", "by user", "skip-grams"])
 def test_an_epoch_is_a_new_order_and_repeats_with_its_seed(batches):
     prepared = batches.prepare(split_of([9, 9, 9, 9]))
     generator = torch.Generator().manual_seed(3)

@@ -1,0 +1,179 @@
+"""Neighbours from clicks: what goes together, and who is like whom, by counting.
+
+Items: Sarwar, Karypis, Konstan and Riedl, *Item-Based Collaborative Filtering Recommendation Algorithms*, WWW 2001;
+Deshpande and Karypis, *Item-Based Top-N Recommendation Algorithms*, TOIS 2004. Users: Resnick, Iacovou, Suchak,
+Bergstrom and Riedl, *GroupLens*, CSCW 1994. Random walks: Paudel, Christoffel, Newell and Bernstein, *Updatable,
+Accurate, Diverse, and Scalable Recommendations for Interactive Applications*, TiiS 2017.
+
+All of them read a history: who comes with one needs no training.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from recbook.errors import ModelError, UnknownName
+from recbook.models.base import Recommender, interaction_matrix, select
+from recbook.models.sparse import Lists
+
+BLOCK = 2_000_000  # similarities of users held at a time
+
+SIMILARITIES = {                                    # the overlap of two sets is divided by:
+    "cosine": lambda overlap, one, other: (one * other) ** 0.5,
+    "jaccard": lambda overlap, one, other: one + other - overlap,
+}
+
+
+def similarity(overlap, one, other, name="cosine", shrink=0.0):
+    """How alike two sets are, from what they share and from their sizes; numbers, arrays or tensors that broadcast.
+
+    `shrink` is added below the line: pairs that share little fall towards 0.
+    """
+    below = SIMILARITIES[name](overlap, one, other) + shrink
+    return overlap / (below + (below == 0))
+
+
+class ItemNeighbours(Recommender):
+    """score(history, j) = sum of weight(i, j) over the items i of the history that are among the k neighbours of j.
+
+    Each *candidate* keeps its k neighbours, as in the code of Ferrari Dacrema et al. (TOIS 2021): of MovieLens 1M
+    (NeuMF's validation) it ranks a tenth better than when each item of the history keeps k, as in implicit's code.
+
+    Attributes
+    ----------
+    neighbours : (n_items, k)   nearest first, -1 where there are fewer
+    weight : (n_items, k)
+    """
+
+    reads = None
+
+    def __init__(self, n_users, n_items, k):
+        super().__init__()
+        self.n_users, self.n_items, self.k = n_users, n_items, at_least_one(k)
+        self.register_buffer("neighbours", torch.full((n_items, k), -1))
+        self.register_buffer("weight", torch.zeros(n_items, k))
+
+    def weights(self, split):
+        """Yields the weights of all items for some candidates: (their numbers (R,), array (R, n_items))."""
+        raise NotImplementedError
+
+    def fit(self, split):
+        self.neighbours.fill_(-1)
+        self.weight.zero_()
+        kept = min(self.k, self.n_items)
+        for rows, weights in self.weights(split):
+            weights[np.arange(len(rows)), rows] = 0                     # no item speaks for itself
+            top = torch.from_numpy(weights).to(self.weight).topk(kept, dim=1)
+            self.weight[rows, :kept] = top.values
+            self.neighbours[rows, :kept] = torch.where(top.values > 0, top.indices, -1)
+        return self
+
+    def scores(self, context, items=None):
+        history = interaction_matrix(context.items, self.n_items, self.weight.dtype)   # (B, n_items)
+        met = F.pad(history, (0, 1)).T.contiguous()                     # (n_items + 1, B)  no one meets the last row
+        neighbours = torch.where(self.neighbours < 0, self.n_items, self.neighbours)
+        scores = F.embedding_bag(neighbours, met, mode="sum", per_sample_weights=self.weight)
+        return select(scores.T, items)                                  # a weighted sum of rows: (n_items, B).T
+
+
+class ItemKNN(ItemNeighbours):
+    """Items are alike when the same users met them: overlap / (sqrt(n_i n_j) + shrink), or Jaccard's index.
+
+    Parameters
+    ----------
+    k : int
+        How many neighbours a candidate has.
+    shrink : float
+        How sceptical to be of items that few have met.
+    similarity : "cosine" or "jaccard"
+    """
+
+    def __init__(self, n_users, n_items, k=50, shrink=0.0, similarity="cosine"):
+        super().__init__(n_users, n_items, k)
+        self.shrink, self.similarity = shrink, known_similarity(similarity)
+
+    def weights(self, split):
+        met = split.matrix()                                            # (n_users, n_items)
+        by_item = met.T.tocsr()
+        count = np.diff(by_item.indptr).astype(np.float32)
+        for rows in blocks(self.n_items):
+            overlap = (by_item[rows] @ met).toarray()                   # (R, n_items)
+            yield rows, similarity(overlap, count[rows, None], count, self.similarity, self.shrink)
+
+
+class RP3Beta(ItemNeighbours):
+    """A random walk of three steps, user to item to user to item; each step's probability to the power of alpha.
+
+    The weight of i for j is the sum over users u who met both of (1 / n_i)^alpha (1 / n_u)^alpha, divided by n_j^beta,
+    as the walk comes to what is popular too often. The first step is the same for every item of a history.
+    """
+
+    def __init__(self, n_users, n_items, k=100, alpha=1.0, beta=0.6):
+        super().__init__(n_users, n_items, k)
+        self.alpha, self.beta = alpha, beta
+
+    def weights(self, split):
+        met = split.matrix()
+        by_item = met.T.tocsr()
+        per_user, per_item = (np.maximum(np.diff(matrix.indptr), 1.0) for matrix in (met, by_item))
+        to_item = met.multiply(per_user[:, None] ** -self.alpha).tocsr()                # user to j
+        for rows in blocks(self.n_items):
+            walks = (to_item.T[rows] @ met).toarray() * per_item**-self.alpha           # (R, n_items)  i to u to j
+            yield rows, walks * per_item[rows, None] ** -self.beta
+
+
+class UserKNN(Recommender):
+    """score(history, j) = sum of the similarities of the k most similar users, over those of them who met j.
+
+    Similarity is that of `ItemKNN`, between the history at hand and what each training user met; of a known user the
+    own training is left out. (Ferrari Dacrema et al. let each *training* user keep k and look up who kept this one.)
+    """
+
+    reads = None
+    sized_by_fit = ("items_of.columns", "users_of.columns")
+
+    def __init__(self, n_users, n_items, k=80, shrink=0.0, similarity="cosine"):
+        super().__init__()
+        self.n_users, self.n_items, self.k = n_users, n_items, at_least_one(k)
+        self.shrink, self.similarity = shrink, known_similarity(similarity)
+        self.items_of, self.users_of = Lists(n_users), Lists(n_items)
+
+    def fit(self, split):
+        met = split.matrix()
+        self.items_of.fill(met)
+        self.users_of.fill(met.T)
+        return self
+
+    def scores(self, context, items=None):
+        rows = torch.arange(len(context), device=context.items.device).split(max(1, BLOCK // self.n_users))
+        return select(torch.cat([self.all_scores(context.rows(some)) for some in rows]), items)
+
+    def all_scores(self, context):
+        """Scores of the whole catalogue: (B, n_items)."""
+        history = interaction_matrix(context.items, self.n_items).T     # (n_items, B)
+        overlap = self.items_of.sums(history)                           # (n_users, B)
+        alike = similarity(overlap, history.sum(0), self.items_of.sizes()[:, None], self.similarity, self.shrink)
+        if context.users is not None:
+            alike.scatter_(0, context.users[None], 0)                   # nobody is their own neighbour
+        top = alike.topk(min(self.k, self.n_users), dim=0)
+        voters = torch.zeros_like(alike).scatter_(0, top.indices, top.values)
+        return self.users_of.sums(voters).T
+
+
+def at_least_one(k):
+    """That number of neighbours, if it is one."""
+    if k < 1:
+        raise ModelError(f"k={k}: a prediction needs at least one neighbour.")
+    return k
+
+
+def known_similarity(name):
+    """That name, if it is the name of a similarity."""
+    if name not in SIMILARITIES:
+        raise UnknownName("similarity", name, SIMILARITIES)
+    return name
+
+
+def blocks(size, step=256):
+    """The numbers 0 .. size-1, some at a time: dense blocks of a product that is too large at once."""
+    return np.split(np.arange(size), range(step, size, step))

@@ -1,0 +1,70 @@
+"""Content: a user is the mean of what they met, and is shown what looks the same.
+
+Pazzani and Billsus, *Content-Based Recommendation Systems*, The Adaptive Web 2007; words weighted by TF-IDF: Salton and
+Buckley, *Term-Weighting Approaches in Automatic Text Retrieval*, 1988.
+"""
+
+import re
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from recbook.errors import ModelError
+from recbook.models.base import Recommender, interaction_matrix, products
+
+WORDS = ("title", "text", "description")  # columns that are read word by word
+
+
+class ContentProfile(Recommender):
+    """score(history, j) = cosine of the mean vector of the history's items and the vector of j. No other user is asked.
+
+    An item's vector has one part a column, each of length 1: the TF-IDF of its words, or of its categories, which are
+    the elements of a tuple, or else parted by "|" or by a comma without a space: "Comedy|Drama".
+
+    Parameters
+    ----------
+    columns : tuple of str
+        Of the data set's `items`. Those that it lacks are passed over.
+    n_features : int
+        Of all columns together, shared equally; the most frequent words and values are kept.
+    """
+
+    reads = None
+
+    def __init__(self, n_users, n_items, columns=("category", "brand", "text"), n_features=1000):
+        super().__init__()
+        self.n_users, self.n_items, self.columns, self.n_features = n_users, n_items, tuple(columns), n_features
+        self.register_buffer("item", torch.zeros(n_items, n_features))
+
+    def fit(self, split):
+        try:
+            from sklearn.feature_extraction.text import TfidfVectorizer
+        except ImportError:
+            raise ModelError("ContentProfile needs scikit-learn: pip install 'recbook[book]'.") from None
+        found = split.dataset.items
+        columns = [column for column in self.columns if column in found and found[column].notna().any()]
+        if not columns:
+            raise ModelError(f"{split.dataset.name} has none of the item columns {', '.join(self.columns)}; it has "
+                             f"{', '.join(found.columns)}. Name some of them: columns=(...).")
+        parts = []
+        for column in columns:
+            vectorizer = TfidfVectorizer(analyzer="word" if column in WORDS else categories, dtype=np.float32,
+                                         max_features=self.n_features // len(columns))
+            values = found[column].astype(object).where(found[column].notna(), "")
+            parts.append(torch.from_numpy(vectorizer.fit_transform(values).toarray()))
+        features = torch.cat(parts, dim=1)
+        self.item.zero_()
+        self.item[:, :features.shape[1]] = F.normalize(features)
+        return self
+
+    def scores(self, context, items=None):
+        history = interaction_matrix(context.items, self.n_items, self.item.dtype)     # (B, n_items)
+        return products(F.normalize(history @ self.item), self.item, items)
+
+
+def categories(value):
+    """The categories that a value names: several in a tuple or in a text, none in an empty text."""
+    if isinstance(value, (tuple, list)):
+        return value
+    return [part for part in re.split(r"[|]|,(?=\S)", str(value)) if part]

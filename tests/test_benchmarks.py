@@ -10,13 +10,14 @@ TARGETS = {
     "bpr-recbole": {"ratio": 0.5},
     "ials-implicit-64": {"ratio": 1.5},
     "ials-implicit-128": {"ratio": 1.5},
+    "itemknn-implicit": {"ratio": 4.0, "seconds": 3.0},
     "svd-surprise": {"ratio": 4.0},
     "ranking-speed": {"seconds": 1.0},
     "big-shop": {"seconds": 120, "GiB": 6},
     "fused-adam-bpr-mf": {"ratio": 1.0},
 }
 PEERS = {"bpr-recbole": "recbole", "ials-implicit-64": "implicit", "ials-implicit-128": "implicit",
-         "svd-surprise": "scikit-surprise"}
+         "itemknn-implicit": "implicit", "svd-surprise": "scikit-surprise"}
 
 
 @pytest.fixture(scope="module")

@@ -41,8 +41,8 @@ PROTOCOLS = {
 }
 
 # From trials by hand on the validation ratings of --tune, knn-baseline from all of its grid; the learning rate falls to
-# zero. RMSE there: ml-100k SVD .9272, SVD++ .9235 (dimension 64, l2 .13, learning rate .005: .9254); ml-1m SVD .8556, SVD++
-# .8553. With the penalty of the paper in full SVD++ had .9293 and .8685.
+# zero. RMSE there: ml-100k SVD .9272, SVD++ .9235 (dimension 64, l2 .13, learning rate .005: .9254); ml-1m SVD .8556,
+# SVD++ .8553. With the penalty of the paper in full SVD++ had .9293 and .8685.
 SETTINGS = {
     "ml-100k": {
         "bias": {},

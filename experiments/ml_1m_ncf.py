@@ -12,7 +12,8 @@ the best sum of HR@10 and NDCG@10, each the mean over five draws of the random i
 with that item included, and tested. (EASE and PureSVD were tested once before, with l2 = 1000 and 64 dimensions, the
 best by NDCG@10 of one draw on a coarser grid: HR@10 .7182 and .6924, NDCG@10 .4511 and .4337.)
 
-The neighbour models' grids were moved where a border was best: rp3beta's k of 500 still is one.
+The neighbour models' grids were moved where a border was best: rp3beta's k of 500 still is one. (user-knn was tested
+once before, with the 50 users most like the history: HR@10 .6520, NDCG@10 .3990.)
 
 For 156 users the test item is also among its own negatives, so that it competes with 98 items and not with 99. The
 columns "repaired" are measured with that duplicate replaced by an item the user never met, drawn once with seed 0.
@@ -60,7 +61,7 @@ SETTINGS = {
     "popularity": {},
     "bpr-mf": {"dim": 64, "l2": 0.005, "epochs": 24, "batch_size": 8192, "learning_rate": 0.005},
     "item-knn": {"k": 30, "shrink": 10.0, "similarity": "cosine"},
-    "user-knn": {"k": 50, "similarity": "cosine", "shrink": 0.0},
+    "user-knn": {"keeps": "user", "k": 500, "similarity": "cosine", "shrink": 0.0},
     "rp3beta": {"k": 500, "alpha": 1.0, "beta": 0.5},
     "pure-svd": {"dim": 44},
     "ials": {"dim": 64, "unmet_weight": 0.3, "l2": 0.003},
@@ -70,7 +71,7 @@ SETTINGS = {
 }
 GRID = {
     "item-knn": {"similarity": ["cosine", "jaccard"], "k": [20, 30, 50, 70], "shrink": [0.0, 10.0, 50.0]},
-    "user-knn": {"similarity": ["cosine", "jaccard"], "k": [30, 50, 80, 160], "shrink": [0.0, 30.0]},
+    "user-knn": {"keeps": ["user"], "similarity": ["cosine", "jaccard"], "k": [400, 500, 600], "shrink": [0.0, 10.0]},
     "rp3beta": {"k": [200, 300, 500], "alpha": [0.8, 1.0], "beta": [0.3, 0.4, 0.5, 0.6]},
     "pure-svd": {"dim": [8, 16, 32, 40, 44, 48, 52, 56, 60, 64, 72]},
     "ials": {"unmet_weight": [0.1, 0.3], "l2": [0.003, 0.01]},
@@ -79,6 +80,9 @@ GRID = {
 
 CLOSED_FORM = ("popularity", "item-knn", "user-knn", "rp3beta", "pure-svd", "ials", "ease")  # once is enough
 NOTES = {
+    "rp3beta": "Short of the published values by .0033 and .0021, within the 95 % interval.",
+    "user-knn": "Each training user keeps 500 neighbours and votes for those alone, as in the published code; with the 50 "
+                "users most like the history validation says HR@10 .676 in place of .690.",
     "item-knn": "Cosine, each candidate keeping its own neighbours; no published value is compared.",
     "popularity": "Equal counts stand in random order: HR@10 lies between .4531 and .4538, as the order falls.",
     "bpr-mf": "Better than published by 6 to 7 %, still below every other personal model here. It differs from "

@@ -123,25 +123,41 @@ class RP3Beta(ItemNeighbours):
 
 
 class UserKNN(Recommender):
-    """score(history, j) = sum of the similarities of the k most similar users, over those of them who met j.
+    """score(history, j) = sum of the similarities of its neighbours, over those of them who met j.
 
     Similarity is that of `ItemKNN`, between the history at hand and what each training user met; of a known user the
-    own training is left out. (Ferrari Dacrema et al. let each *training* user keep k and look up who kept this one.)
+    own training is left out.
+
+    Parameters
+    ----------
+    k : int
+    shrink, similarity : as in `ItemKNN`
+    keeps : "history" or "user"
+        Whose k counts. "history": its neighbours are the k users most like it. "user": its neighbours are the users
+        to whom it is as similar as their k-th most similar user, as in the code of Ferrari Dacrema et al. (TOIS 2021):
+        those who are like everybody, because they met a lot, are then asked less.
     """
 
     reads = None
     sized_by_fit = ("items_of.columns", "users_of.columns")
 
-    def __init__(self, n_users, n_items, k=80, shrink=0.0, similarity="cosine"):
+    def __init__(self, n_users, n_items, k=80, shrink=0.0, similarity="cosine", keeps="history"):
         super().__init__()
-        self.n_users, self.n_items, self.k = n_users, n_items, at_least_one(k)
+        if keeps not in ("history", "user"):
+            raise UnknownName("side that keeps k neighbours", keeps, ("history", "user"))
+        self.n_users, self.n_items, self.k, self.keeps = n_users, n_items, at_least_one(k), keeps
         self.shrink, self.similarity = shrink, known_similarity(similarity)
         self.items_of, self.users_of = Lists(n_users), Lists(n_items)
+        self.register_buffer("least", torch.zeros(n_users))             # similarity of each user's k-th neighbour
 
     def fit(self, split):
         met = split.matrix()
         self.items_of.fill(met)
         self.users_of.fill(met.T)
+        if self.keeps == "user":
+            for users in torch.arange(self.n_users).split(max(1, BLOCK // self.n_users)):
+                alike = self.alike(torch.from_numpy(met[users.numpy()].toarray()).T, users)
+                self.least[users] = alike.topk(min(self.k, self.n_users), dim=0).values[-1]
         return self
 
     def scores(self, context, items=None):
@@ -150,14 +166,17 @@ class UserKNN(Recommender):
 
     def all_scores(self, context):
         """Scores of the whole catalogue: (B, n_items)."""
-        history = interaction_matrix(context.items, self.n_items).T     # (n_items, B)
-        overlap = self.items_of.sums(history)                           # (n_users, B)
-        alike = similarity(overlap, history.sum(0), self.items_of.sizes()[:, None], self.similarity, self.shrink)
-        if context.users is not None:
-            alike.scatter_(0, context.users[None], 0)                   # nobody is their own neighbour
+        alike = self.alike(interaction_matrix(context.items, self.n_items).T, context.users)       # (n_users, B)
+        if self.keeps == "user":
+            return self.users_of.sums(alike.masked_fill(alike < self.least[:, None], 0)).T
         top = alike.topk(min(self.k, self.n_users), dim=0)
-        voters = torch.zeros_like(alike).scatter_(0, top.indices, top.values)
-        return self.users_of.sums(voters).T
+        return self.users_of.sums(torch.zeros_like(alike).scatter_(0, top.indices, top.values)).T
+
+    def alike(self, history, users):
+        """Similarities of all users to histories (n_items, B): (n_users, B). Of `users` (B,) themselves, 0."""
+        overlap = self.items_of.sums(history)
+        alike = similarity(overlap, history.sum(0), self.items_of.sizes()[:, None], self.similarity, self.shrink)
+        return alike if users is None else alike.scatter(0, users[None], 0)     # nobody is their own neighbour
 
 
 def at_least_one(k):

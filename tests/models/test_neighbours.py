@@ -378,7 +378,7 @@ def test_only_the_number_of_events_may_differ_in_a_checkpoint(tmp_path):
     recbook.save_model(built(UserKNN), tmp_path)
     path = tmp_path / "model.json"
     about = json.loads(path.read_text())
-    for change, name in (({"n_users": 5}, "items_of.starts"), ({"n_items": 6}, "users_of.starts")):
+    for change, name in (({"n_users": 5}, "(items_of.starts|least)"), ({"n_items": 6}, "users_of.starts")):
         path.write_text(json.dumps(about | {"config": about["config"] | change}))
         with pytest.raises(ModelError, match=f"does not fit this UserKNN: {name} is"):
             recbook.load_model(tmp_path)
@@ -393,3 +393,22 @@ def test_neighbours_beat_popularity_where_the_truth_is_known():
     models = {name: model(300, split.n_items).fit(split) for name, model in models.items()}
     report = recbook.compare(models, split.test)
     assert report.better("item", than="popularity") and report.better("user", than="popularity")
+
+
+def test_user_knn_lets_users_choose_whom_they_vote_for():
+    """Of three users, Ben's only neighbour is Cem, so that he has no vote for Ana, though he is the one most like her."""
+    baskets = {"Ana": "ab", "Ben": "abcd", "Cem": "abcde"}
+    pairs = [(who, item) for who, items in baskets.items() for item in items]
+    data = recbook.from_frame(pd.DataFrame(pairs, columns=["user", "item"]))
+    split = everything(data)
+    ana = data.history("Ana")
+    voted = {keeps: UserKNN(3, 5, k=1, keeps=keeps).fit(split).scores(ana)[0] for keeps in ("history", "user")}
+    ben, cem = 2 / (2 * 4) ** 0.5, 2 / (2 * 5) ** 0.5                   # cosine with Ana
+    assert ben > cem
+    assert torch.allclose(voted["history"], torch.tensor([ben, ben, ben, ben, 0]))
+    assert (voted["user"] == 0).all()
+
+
+def test_user_knn_refuses_another_side():
+    with pytest.raises(UnknownName, match="history, user"):
+        UserKNN(3, 5, keeps="friend")

@@ -1,8 +1,8 @@
 """MovieLens 1M: do films whose vectors are near each other share a genre?
 
 Vectors of item2vec (each user's whole history is one session) and of PureSVD, trained on all ratings. Of each film
-with at least 20 ratings, the ten nearest by cosine: the share that has a genre in common with it, beside the share among all
-such films. Nothing is tuned and nothing is predicted; there is no published value.
+with at least 20 ratings, the ten nearest by cosine: the share that has a genre in common with it, beside that share among
+all pairs of such films. Nothing is tuned and nothing is predicted; there is no published value.
 """
 
 import argparse

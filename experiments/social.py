@@ -1,7 +1,7 @@
 """Friends for newcomers: what do friends say about users of whom nothing else is known?
 
-Data: Last.fm (friendships) and Ciao (trust), all ratings and listening counts as clicks. A fifth of the users who name a
-friend, drawn with seed 0, are newcomers: nothing of theirs is trained on, and all that they met is asked for. All
+Data: Last.fm (friendships) and Ciao (trust), all ratings and listening counts as clicks. A fifth of the users who name
+a friend, drawn with seed 0, are newcomers: nothing of theirs is trained on, and all that they met is asked for. All
 items are ranked. Nothing is tuned.
 """
 

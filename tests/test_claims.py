@@ -26,7 +26,8 @@ def run_cells(cells, claim):
 
 def claim_fails(chapter, breakage, claim):
     """Whether an assertion that holds the text `claim` fails in a chapter that runs in a broken world."""
-    cells = [cell.source for cell in jupytext.read(CHAPTERS / "text" / f"{chapter}.md").cells if cell.cell_type == "code"]
+    text = jupytext.read(CHAPTERS / "text" / f"{chapter}.md")
+    cells = [cell.source for cell in text.cells if cell.cell_type == "code"]
     program = f"{CELLS}\n{breakage}\nrun_cells({cells!r}, {claim!r})\n"
     done = subprocess.run([sys.executable, "-"], input=program, cwd=CHAPTERS, capture_output=True, text=True,
                           env=os.environ | {"MPLBACKEND": "Agg"}, timeout=500)
@@ -66,8 +67,8 @@ recbook.data.shop.events.Owned.has = lambda self, users, items: self.items[users
     ("neighbours", "first['friends'] > first['popularity']", world(homophily=0.0)),
     ("embeddings", "curve['item2vec'][-1] > 0.5", world(taste=0.0, intent=0.0, complements=0.0)),
     ("embeddings", "found.iloc[2] > found.iloc[1] + 0.05", world(drift=0.0)),
-], ids=["no unions", "no taste", "no cold items", "no sessions", "all items ranked", "bought again", "friends at random",
-        "nothing to recover", "no drift"])
+], ids=["no unions", "no taste", "no cold items", "no sessions", "all items ranked", "bought again",
+        "friends at random", "nothing to recover", "no drift"])
 def test_a_claim_fails_when_its_effect_is_taken_out(chapter, claim, breakage):
     claim_in_text = claim.replace("'", '"')
     cells = (CHAPTERS / "text" / f"{chapter}.md").read_text()

@@ -102,7 +102,7 @@ class SVDPlusPlus(FunkSVD):
     rating(u, i) = b + b_u + b_i + q_i . (p_u + |N(u)|^-1/2 * sum over j in N(u) of y_j), N(u) the items rated by u.
 
     Differs from the paper in the penalty: sum of |y_j|^2 over N(u) counts |N(u)|^-1/2, as it does in the model. In full,
-    as there, it weighs a hundred times |p_u|^2 for a user with a hundred ratings, and silences the implicit part.
+    as there, it weighs as much as a hundred |p_u|^2 for a user with a hundred ratings: the implicit part falls silent.
     """
 
     batches = RatingsByUser()

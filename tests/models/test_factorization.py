@@ -104,7 +104,8 @@ def test_scores_of_candidates_are_columns_of_the_full_scores(cls):
 
 def test_svdplusplus_counts_the_length_of_the_implicit_part_as_its_model_does():
     model = randomized(SVDPlusPlus)
-    batch = Batch(ids(2), ids(5), ratings=torch.ones(1), owners=ids(2), histories=torch.tensor([[1, 6, -1]]), owner=ids(0))
+    batch = Batch(ids(2), ids(5), ratings=torch.ones(1), owners=ids(2), histories=torch.tensor([[1, 6, -1]]),
+                  owner=ids(0))
     y = model.implicit.weight.detach().square().sum(1)
     used = model.user.weight[2], model.item.weight[5], model.user_bias[2], model.item_bias[5]
     expected = sum(value.square().sum() for value in used) + (y[1] + y[6]) / 2**0.5

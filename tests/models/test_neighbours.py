@@ -396,7 +396,7 @@ def test_neighbours_beat_popularity_where_the_truth_is_known():
 
 
 def test_user_knn_lets_users_choose_whom_they_vote_for():
-    """Of three users, Ben's only neighbour is Cem, so that he has no vote for Ana, though he is the one most like her."""
+    """Ben's only neighbour is Cem, so that he has no vote for Ana, though he is the one most like her."""
     baskets = {"Ana": "ab", "Ben": "abcd", "Cem": "abcde"}
     pairs = [(who, item) for who, items in baskets.items() for item in items]
     data = recbook.from_frame(pd.DataFrame(pairs, columns=["user", "item"]))

@@ -39,6 +39,8 @@ class ItemNeighbours(Recommender):
     Each *candidate* keeps its k neighbours, as in the code of Ferrari Dacrema et al. (TOIS 2021): of MovieLens 1M
     (NeuMF's validation) it ranks a tenth better than when each item of the history keeps k, as in implicit's code.
 
+    A subclass has `weights(split)`, which yields for some candidates their numbers (R,) and weights (R, n_items).
+
     Attributes
     ----------
     neighbours : (n_items, k)   nearest first, -1 where there are fewer
@@ -52,10 +54,6 @@ class ItemNeighbours(Recommender):
         self.n_users, self.n_items, self.k = n_users, n_items, at_least_one(k)
         self.register_buffer("neighbours", torch.full((n_items, k), -1))
         self.register_buffer("weight", torch.zeros(n_items, k))
-
-    def weights(self, split):
-        """Yields the weights of all items for some candidates: (their numbers (R,), array (R, n_items))."""
-        raise NotImplementedError
 
     def fit(self, split):
         self.neighbours.fill_(-1)

@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-import tensorflow as tf
 import torch
 from numpy.testing import assert_allclose
 
@@ -15,9 +14,9 @@ import recbook
 import recbook.keras
 from recbook.data.splits import Context
 from recbook.errors import ModelError
+from tests.keras.parity import EXACT, assert_same_steps, gradients
 
 NAMES = ["FunkSVD", "BPRMF", "LogisticMF", "SVDPlusPlus"]
-EXACT = {"rtol": 1e-10, "atol": 1e-12}
 N_USERS, N_ITEMS = 120, 80
 
 
@@ -41,16 +40,6 @@ def twins(name, dtype="float64"):
             weight.add_(torch.randn_like(weight) * 0.3)
     twin = getattr(recbook.keras, name)(N_USERS, N_ITEMS, dim=4, l2=0.03, dtype=dtype)
     return model, twin.from_numpy({name: value.numpy() for name, value in model.state_dict().items()})
-
-
-def gradients(twin, batch):
-    """Loss and gradients of a Keras model on one batch, by the names of its weights."""
-    with tf.GradientTape() as tape:
-        twin(batch)
-        loss = sum(twin.losses)
-    slopes = tape.gradient(loss, [weight.value for weight in twin.weights])
-    slopes = [tf.convert_to_tensor(slope).numpy() if slope is not None else 0.0 for slope in slopes]
-    return float(loss), {weight.name: slope for weight, slope in zip(twin.weights, slopes)}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -88,15 +77,7 @@ def test_svdplusplus_scores_users_without_any_history():
 @pytest.mark.parametrize("name", NAMES)
 def test_fit_takes_the_same_steps_as_the_twin(name, split):
     model, twin = twins(name)
-    twin.start(split).compile(optimizer=keras.optimizers.SGD(0.125))    # a power of two: exact in Keras's float32
-    twin.fit(recbook.keras.TrainingBatches(twin, split, batch_size=100, seed=5), epochs=3, shuffle=False, verbose=0)
-    recbook.fit(model, split, epochs=3, batch_size=100, learning_rate=0.125, seed=5, device="cpu", progress=False,
-                optimiser=torch.optim.SGD)
-    weights = twin.to_numpy()
-    assert weights.keys() == model.state_dict().keys()
-    for weight, value in model.state_dict().items():
-        assert_allclose(weights[weight], value.numpy(), err_msg=weight, **EXACT)
-    assert recbook.evaluate(twin, split.test)["NDCG@10"] == recbook.evaluate(model, split.test)["NDCG@10"]
+    assert_same_steps(model, twin, split, epochs=3)
 
 
 @pytest.mark.parametrize("name", ["BPRMF", "LogisticMF"])

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 import recbook
 import recbook.keras
 from recbook.data.splits import Context
-from tests.keras.test_factorization import EXACT, gradients
+from tests.keras.parity import EXACT, assert_same_steps, gradients
 
 N_ITEMS = 30
 
@@ -67,15 +67,7 @@ def test_a_history_of_no_width_is_ranked_by_popularity():
 
 def test_fit_takes_the_same_steps_as_the_twin(split):
     model, twin = twins()
-    twin.start(split).compile(optimizer=keras.optimizers.SGD(0.125))    # a power of two: exact in Keras's float32
-    twin.fit(recbook.keras.TrainingBatches(twin, split, batch_size=100, seed=5), epochs=2, shuffle=False, verbose=0)
-    recbook.fit(model, split, epochs=2, batch_size=100, learning_rate=0.125, seed=5, device="cpu", progress=False,
-                optimiser=torch.optim.SGD)
-    weights = twin.to_numpy()
-    assert weights.keys() == model.state_dict().keys()
-    for weight, value in model.state_dict().items():
-        assert_allclose(weights[weight], value.numpy(), err_msg=weight, **EXACT)
-    assert recbook.evaluate(twin, split.test)["NDCG@10"] == recbook.evaluate(model, split.test)["NDCG@10"]
+    assert_same_steps(model, twin, split, epochs=2)
 
 
 def test_it_learns_the_groups_that_popularity_cannot_see(split):

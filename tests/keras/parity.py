@@ -1,0 +1,35 @@
+"""What is compared of a Keras model and its PyTorch twin, whatever the model."""
+
+import keras
+import tensorflow as tf
+import torch
+from numpy.testing import assert_allclose
+
+import recbook
+import recbook.keras
+
+EXACT = {"rtol": 1e-10, "atol": 1e-12}
+
+
+def gradients(twin, batch):
+    """Loss and gradients of a Keras model on one batch, by the names of its weights."""
+    with tf.GradientTape() as tape:
+        twin(batch)
+        loss = sum(twin.losses)
+    slopes = tape.gradient(loss, [weight.value for weight in twin.weights])
+    slopes = [tf.convert_to_tensor(slope).numpy() if slope is not None else 0.0 for slope in slopes]
+    return float(loss), {weight.name: slope for weight, slope in zip(twin.weights, slopes)}
+
+
+def assert_same_steps(model, twin, split, epochs):
+    """Trained on the same batches by the same SGD, both have the same weights, and rank alike."""
+    twin.start(split).compile(optimizer=keras.optimizers.SGD(0.125))    # a power of two: exact in Keras's float32
+    batches = recbook.keras.TrainingBatches(twin, split, batch_size=100, seed=5)
+    twin.fit(batches, epochs=epochs, shuffle=False, verbose=0)
+    recbook.fit(model, split, epochs=epochs, batch_size=100, learning_rate=0.125, seed=5, device="cpu", progress=False,
+                optimiser=torch.optim.SGD)
+    weights = twin.to_numpy()
+    assert weights.keys() == model.state_dict().keys()
+    for weight, value in model.state_dict().items():
+        assert_allclose(weights[weight], value.numpy(), err_msg=weight, **EXACT)
+    assert recbook.evaluate(twin, split.test)["NDCG@10"] == recbook.evaluate(model, split.test)["NDCG@10"]

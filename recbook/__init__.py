@@ -12,9 +12,9 @@ NAMES = {
     "errors": ("DataError", "ModelError", "RecbookError", "UnknownName"),
     "evaluation": ("beyond_accuracy", "compare", "evaluate", "sample_candidates"),
     "metrics": (),
-    "models": ("BPRMF", "EASE", "IALS", "MODELS", "Bias", "ContentProfile", "Friends", "FunkSVD", "Item2Vec", "ItemKNN",
-               "KNNBaseline", "LogisticMF", "Observer", "Oracle", "Popularity", "PureSVD", "RP3Beta", "RatingKNN",
-               "Recommender", "SVDPlusPlus", "TasteObserver", "UserKNN"),
+    "models": ("BPRMF", "EASE", "IALS", "MODELS", "Bias", "ContentProfile", "Friends", "FunkSVD", "GMF", "Item2Vec",
+               "ItemKNN", "KNNBaseline", "LogisticMF", "MLP", "NeuMF", "Observer", "Oracle", "Popularity", "PureSVD",
+               "RP3Beta", "RatingKNN", "Recommender", "SVDPlusPlus", "TasteObserver", "UserKNN"),
     "results": (),
     "training": ("fit", "seed_everything"),
 }

@@ -31,3 +31,4 @@ from recbook.keras.base import Recommender
 from recbook.keras.data import TrainingBatches
 from recbook.keras.factorization import BPRMF, FunkSVD, LogisticMF, SVDPlusPlus
 from recbook.keras.item2vec import Item2Vec
+from recbook.keras.neumf import GMF, MLP, NeuMF

@@ -6,6 +6,7 @@ from recbook.models.closed_form import EASE, IALS, Bias, PureSVD
 from recbook.models.factorization import BPRMF, FunkSVD, LogisticMF, SVDPlusPlus
 from recbook.models.item2vec import Item2Vec
 from recbook.models.neighbours import ItemKNN, RP3Beta, UserKNN
+from recbook.models.neumf import GMF, MLP, NeuMF
 from recbook.models.observer import Observer, Oracle, TasteObserver
 from recbook.models.popularity import Popularity
 from recbook.models.profiles import ContentProfile
@@ -19,6 +20,9 @@ MODELS = {
     "svd++": SVDPlusPlus,
     "bpr-mf": BPRMF,
     "logistic-mf": LogisticMF,
+    "gmf": GMF,
+    "mlp": MLP,
+    "neumf": NeuMF,
     "ials": IALS,
     "pure-svd": PureSVD,
     "ease": EASE,

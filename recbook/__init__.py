@@ -12,9 +12,10 @@ NAMES = {
     "errors": ("DataError", "ModelError", "RecbookError", "UnknownName"),
     "evaluation": ("beyond_accuracy", "compare", "evaluate", "sample_candidates"),
     "metrics": (),
-    "models": ("BPRMF", "EASE", "IALS", "MODELS", "Bias", "ContentProfile", "Friends", "FunkSVD", "GMF", "Item2Vec",
-               "ItemKNN", "KNNBaseline", "LogisticMF", "MLP", "NeuMF", "Observer", "Oracle", "Popularity", "PureSVD",
-               "RP3Beta", "RatingKNN", "Recommender", "SVDPlusPlus", "TasteObserver", "UserKNN"),
+    "models": ("AttentiveGRU", "BPRMF", "Bias", "Caser", "ContentProfile", "EASE", "Friends", "FunkSVD", "GMF",
+               "GRU4Rec", "IALS", "Item2Vec", "ItemKNN", "KNNBaseline", "LogisticMF", "MLP", "MODELS", "MaxPooledRNN",
+               "NARM", "NeuMF", "Observer", "Oracle", "Popularity", "PureSVD", "RP3Beta", "RatingKNN", "Recommender",
+               "SASRec", "SVDPlusPlus", "TasteObserver", "UserKNN"),
     "results": (),
     "training": ("fit", "seed_everything"),
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from recbook.data.splits import BEHAVIOUR_CODES, Context
 from recbook.errors import DataError
 
 
@@ -19,6 +20,9 @@ class Batch:
 
     For batches of whole users also owners (U,), the users in it, histories (U, L), their items padded with -1, and
     owner (B,), the row of `owners` that is `users`.
+
+    For batches of histories also context, the `Context` of B of them; items are then what follows: (B, L), at each
+    event of the history the next one, or (B, T), the T that follow the whole of it, padded with -1; negatives (B, L, K).
     """
 
     users: torch.Tensor | None
@@ -29,6 +33,7 @@ class Batch:
     histories: torch.Tensor | None = None
     owner: torch.Tensor | None = None
     centres: torch.Tensor | None = None
+    context: Context | None = None
 
 
 class Negatives:
@@ -172,6 +177,127 @@ class SkipGrams:
         """Every pair once in each direction, in a new order, with new negatives."""
         for rows in shuffled(len(self.items), batch_size, self.items.device, generator):
             yield Batch(None, self.items[rows], negatives=self.draw(len(rows), generator), centres=self.centres[rows])
+
+
+class Histories:
+    """The training part as one long table of events on the device, from which batches of histories are cut."""
+
+    def prepare(self, split, device="cpu"):
+        train = split.train                                             # sorted by user and time
+        self.n_users, self.n_items = split.n_users, split.n_items
+        self.counts = np.bincount(train["user"], minlength=split.n_users)
+        self.starts = self.counts.cumsum() - self.counts                # first row of each user
+        columns = {"users": train["user"], "items": train["item"], "times": train["timestamp"]}
+        if "behaviour" in train:
+            columns["behaviours"] = train["behaviour"].map(BEHAVIOUR_CODES)
+        self.columns = {name: torch.tensor(column.to_numpy(np.int64), device=device) for name, column in columns.items()}
+        self.unmet = Negatives(split.matrix(), device) if self.negatives else None
+        return self
+
+    def cut(self, start, size, width):
+        """`size` (B,) events from row `start` (B,) on, padded with -1 to `width`: each column (B, width)."""
+        step = torch.arange(width, device=start.device)
+        beyond = step >= size[:, None]
+        rows = (start[:, None] + step).masked_fill(beyond, 0)
+        return {name: column[rows].masked_fill(beyond, -1) for name, column in self.columns.items()}
+
+
+class Sequences(Histories):
+    """Histories of at most `length` events, and at each event the item that came next: every position trains at once.
+
+    A longer history is cut into as few pieces as hold it, at other places each epoch. A user's first event is nobody's
+    next. With `negatives`, that many items that the user has not met for each next one. `batch_size` counts events:
+    batch_size // length histories go together, those of nearly the same length, so that little is padding.
+    """
+
+    def __init__(self, length=50, negatives=0):
+        self.length, self.negatives = length, negatives
+
+    def prepare(self, split, device="cpu"):
+        super().prepare(split, device)
+        targets = self.counts - 1
+        self.users = np.flatnonzero(targets > 0)
+        if not len(self.users):
+            raise DataError(f"No user in the training part of {split.dataset.name} has two interactions.")
+        pieces = -(-targets[self.users] // self.length)
+        self.owner = np.repeat(self.users, pieces)                      # whose each piece is
+        self.number = np.arange(len(self.owner)) - np.repeat(pieces.cumsum() - pieces, pieces)
+        self.slack = (pieces * self.length - targets[self.users])       # how far the first cut may be moved
+        self.pieces = pieces
+        return self
+
+    def epoch(self, batch_size, generator=None):
+        """Every event but the first of each user once as the next one, in a new order."""
+        device = self.columns["items"].device
+        share = torch.rand(len(self.users), generator=generator, device=device).cpu().numpy()
+        shift = np.repeat((share * np.minimum(self.slack + 1, self.length)).astype(np.int64), self.pieces)
+        shift[np.repeat(self.pieces, self.pieces) == 1] = 0
+        begin = np.maximum(self.number * self.length - shift, 0)
+        end = np.minimum((self.number + 1) * self.length - shift, self.counts[self.owner] - 1)
+        order = torch.randperm(len(begin), generator=generator, device=device).cpu().numpy()
+        size = end - begin
+        order = order[np.argsort(size[order], kind="stable")]           # nearly equal lengths together
+        start = torch.as_tensor((self.starts[self.owner] + begin)[order], device=device)
+        taken = torch.as_tensor(size[order], device=device)
+        together = max(1, batch_size // self.length)
+        first = np.arange(0, len(order), together)
+        width = np.maximum.reduceat(size[order], first)                 # known here: the device is never asked
+        for number in torch.randperm(len(first), generator=generator, device=device).tolist():
+            rows = slice(first[number], first[number] + together)
+            yield self.batch(start[rows], taken[rows], int(width[number]), generator)
+
+    def batch(self, start, size, width, generator):
+        """The events from row `start` on (B,), `size` of them each (B,), at most `width`, and what came next."""
+        known, following = self.cut(start, size, width), self.cut(start + 1, size, width)
+        users = self.columns["users"][start]
+        now = self.columns["times"][start + size]
+        context = Context(users, known["items"], known.get("behaviours"), times=known["times"], now=now)
+        negatives = None
+        if self.negatives:
+            drawn = self.unmet.draw(users, width * self.negatives, generator)
+            negatives = drawn.view(len(users), width, self.negatives)
+        return Batch(users, following["items"], negatives, context=context)
+
+
+class Windows(Histories):
+    """The last `length` events before a moment and the `targets` that follow it, at every moment of every history.
+
+    Tang and Wang, *Personalized Top-N Sequential Recommendation via Convolutional Sequence Embedding*, WSDM 2018. As in
+    their code, moments with fewer than `length` events before them are taken only of users who have no other.
+    With `negatives`, that many items that the user has not met for each target.
+    """
+
+    def __init__(self, length=5, targets=3, negatives=1):
+        self.length, self.targets, self.negatives = length, targets, negatives
+
+    def prepare(self, split, device="cpu"):
+        super().prepare(split, device)
+        last = np.maximum(self.counts - self.targets, 1)                # the last moment with enough targets, if any is
+        first = np.minimum(self.length, last)
+        moments = np.where(self.counts < 2, 0, last - first + 1)
+        owner = np.repeat(np.arange(self.n_users), moments)
+        if not len(owner):
+            raise DataError(f"No user in the training part of {split.dataset.name} has two interactions.")
+        moment = first[owner] + np.arange(len(owner)) - np.repeat(moments.cumsum() - moments, moments)
+        known = np.minimum(moment, self.length)
+        following = np.minimum(self.counts[owner] - moment, self.targets)
+        self.rows = [torch.as_tensor(column, device=device)
+                     for column in (self.starts[owner] + moment, known, following)]
+        return self
+
+    def epoch(self, batch_size, generator=None):
+        """Every moment once, in a new order, with new negatives."""
+        moments, known, following = self.rows
+        for rows in shuffled(len(moments), batch_size, moments.device, generator):
+            before = self.cut(moments[rows] - known[rows], known[rows], self.length)
+            after = self.cut(moments[rows], following[rows], self.targets)
+            users, now = self.columns["users"][moments[rows]], self.columns["times"][moments[rows]]
+            context = Context(users, before["items"], before.get("behaviours"), times=before["times"], now=now)
+            negatives = None
+            if self.negatives:
+                drawn = self.unmet.draw(users, self.targets * self.negatives, generator)
+                negatives = drawn.view(len(users), self.targets, self.negatives)
+            yield Batch(users, after["items"], negatives, context=context)
 
 
 def shuffled(size, batch_size, device, generator):

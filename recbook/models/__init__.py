@@ -1,7 +1,9 @@
 """The models of the book, one family a file. `MODELS` lists them by the names that the command line takes."""
 
 from recbook.errors import UnknownName
+from recbook.models.attention import NARM, AttentiveGRU
 from recbook.models.base import Recommender
+from recbook.models.caser import Caser
 from recbook.models.closed_form import EASE, IALS, Bias, PureSVD
 from recbook.models.factorization import BPRMF, FunkSVD, LogisticMF, SVDPlusPlus
 from recbook.models.item2vec import Item2Vec
@@ -11,6 +13,8 @@ from recbook.models.observer import Observer, Oracle, TasteObserver
 from recbook.models.popularity import Popularity
 from recbook.models.profiles import ContentProfile
 from recbook.models.rating_neighbours import KNNBaseline, RatingKNN
+from recbook.models.recurrent import GRU4Rec, MaxPooledRNN
+from recbook.models.self_attention import SASRec
 from recbook.models.social import Friends
 
 MODELS = {
@@ -23,6 +27,12 @@ MODELS = {
     "gmf": GMF,
     "mlp": MLP,
     "neumf": NeuMF,
+    "gru4rec": GRU4Rec,
+    "max-pooled-rnn": MaxPooledRNN,
+    "caser": Caser,
+    "attentive-gru": AttentiveGRU,
+    "narm": NARM,
+    "sasrec": SASRec,
     "ials": IALS,
     "pure-svd": PureSVD,
     "ease": EASE,

@@ -1,0 +1,49 @@
+"""Recurrent networks: one state, updated at each event.
+
+GRU4Rec: Hidasi, Karatzoglou, Baltrunas and Tikk, *Session-based Recommendations with Recurrent Neural Networks*, ICLR
+2016; with cross-entropy: Hidasi and Karatzoglou, *Recurrent Neural Networks with Top-k Gains*, CIKM 2018.
+
+Differs from the papers: whole histories in a batch, where theirs walks many sessions side by side one event at a time
+and cuts the gradient there (the chapter does that too); embeddings shared by input and output; Adam.
+"""
+
+from torch import nn
+
+from recbook.errors import ModelError
+from recbook.models.sequence import SequenceModel
+
+CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+
+
+class GRU4Rec(SequenceModel):
+    """The state of a recurrent network, brought to the items' size, is the question that items answer.
+
+    Parameters (more: `SequenceModel`)
+    ----------
+    hidden : int
+        Width of the recurrent state.
+    cell : "gru", "lstm" or "rnn"
+    """
+
+    def __init__(self, n_users, n_items, dim=64, length=50, hidden=128, cell="gru", negatives=0, dropout=0.2,
+                 behaviours=False, pauses=False):
+        super().__init__(n_users, n_items, dim, length, negatives, dropout, behaviours, pauses)
+        if cell not in CELLS:
+            raise ModelError(f"cell={cell!r}: one of {', '.join(CELLS)}.")
+        self.hidden, self.cell = hidden, cell
+        self.recurrence = CELLS[cell](dim, hidden, batch_first=True)
+        self.output = nn.Linear(hidden, dim)
+
+    def encode(self, inputs):
+        return self.output(self.recurrence(inputs)[0])
+
+
+class MaxPooledRNN(GRU4Rec):
+    """A recurrent encoder whose states are max-pooled over time, then multiplied with the candidate.
+
+    Texts call this model "Caser"; Tang and Wang's Caser is convolutional: `models/caser.py`. The sum of the
+    element-wise product of pooled states and candidate is their dot product.
+    """
+
+    def encode(self, inputs):
+        return super().encode(inputs).cummax(dim=1).values        # the maximum over all events up to each

@@ -1,0 +1,137 @@
+"""What every sequential model of the book shares: it reads a history and says, after each event, what comes next.
+
+One pass over a history of L events gives L states, the t-th made from the first t events alone; so each event but the
+first is a training target, and a history trains in one pass what L prefixes would train in L.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from recbook.data.batches import Sequences
+from recbook.data.splits import BEHAVIOUR_CODES
+from recbook.errors import ModelError
+from recbook.models.base import Recommender, products, rows
+
+PAUSES = 24         # the last interval of pauses begins at 2 ** 23 seconds, three months
+
+
+class SequenceModel(Recommender):
+    """score(i) = state . v_i + b_i, where a subclass makes the states: `encode(inputs)`.
+
+    Parameters
+    ----------
+    n_users, n_items : int
+        Users have no parameters: who has a history needs no other name.
+    dim : int
+        Length of the vectors v_i, which are the input and the output, and of the states.
+    length : int
+        How many past events are read.
+    negatives : int
+        0: the next item is told from all others, by cross-entropy. K: it is a yes, and K random items that the user has
+        not met are a no, each by binary cross-entropy.
+    dropout : float
+        Share of the inputs' entries that is set to zero while training.
+    behaviours : bool
+        Read also what was done with each item (view, favourite, cart, purchase).
+    pauses : bool
+        Read also how long it was, after each event, until the next one, or until the question: it is known then.
+    """
+
+    def __init__(self, n_users, n_items, dim=64, length=50, negatives=0, dropout=0.2, behaviours=False,
+                 pauses=False):
+        super().__init__()
+        if length < 1:
+            raise ModelError(f"length={length}: a sequential model reads at least 1 event.")
+        self.n_users, self.n_items, self.dim, self.length = n_users, n_items, dim, length
+        self.negatives, self.dropout, self.behaviours, self.pauses = negatives, dropout, behaviours, pauses
+        self.reads = length
+        self.batches = Sequences(length, negatives)
+        self.item = nn.Embedding(n_items, dim)
+        self.item_bias = nn.Parameter(torch.zeros(n_items))
+        nn.init.normal_(self.item.weight, std=dim**-0.5)
+        if behaviours:
+            self.behaviour = nn.Embedding(len(BEHAVIOUR_CODES), dim)
+            nn.init.zeros_(self.behaviour.weight)
+        if pauses:
+            self.pause = nn.Embedding(PAUSES, dim)
+            nn.init.zeros_(self.pause.weight)
+
+    def encode(self, inputs):
+        """States (B, L, D) from inputs (B, L, D), each from the inputs up to it: padding at the end is never seen."""
+        raise NotImplementedError
+
+    def states(self, context):
+        """The state after each event: (B, L, D)."""
+        real = context.items >= 0
+        inputs = rows(self.item.weight, context.items.clamp(min=0))
+        if self.behaviours:
+            inputs = inputs + rows(self.behaviour.weight, given(context, "behaviours").clamp(min=0))
+        if self.pauses:
+            inputs = inputs + rows(self.pause.weight, pauses(given(context, "times"), given(context, "now"), real))
+        return self.encode(F.dropout(inputs, self.dropout, self.training))
+
+    def scores(self, context, items=None):
+        context = checked(context, self.n_items, self.length)
+        vectors = last(self.states(context), context.items)
+        return products(vectors, self.item.weight, items) + (self.item_bias if items is None else self.item_bias[items])
+
+    def loss(self, batch):
+        states = self.states(batch.context)                             # (B, L, D)
+        if not self.negatives:
+            logits = F.linear(states.flatten(0, 1), self.item.weight, self.item_bias)           # (B * L, N)
+            return F.cross_entropy(logits, batch.items.flatten(), ignore_index=-1)
+        real = batch.items >= 0
+        items = torch.cat([batch.items.clamp(min=0)[..., None], batch.negatives], dim=-1)       # (B, L, 1 + K)
+        scores = (states[:, :, None] * rows(self.item.weight, items)).sum(-1) + rows(self.item_bias, items)
+        right = F.logsigmoid(scores[..., 0]) + F.logsigmoid(-scores[..., 1:]).sum(-1)           # (B, L)
+        return -right.masked_fill(~real, 0).sum() / real.sum()
+
+
+def given(context, name):
+    """A field of the context that the model cannot do without."""
+    value = getattr(context, name)
+    if value is None:
+        raise ModelError(f"The model reads {name}, and the data set has none.")
+    return value
+
+
+def pauses(times, now, real):
+    """log2 of the seconds from each event to the next, the last one's to `now`, rounded down: (B, L) of 0 .. PAUSES - 1."""
+    following = torch.cat([times[:, 1:], times[:, :1]], dim=1)
+    at_end = torch.cat([~real[:, 1:], torch.ones_like(real[:, :1])], dim=1)
+    gap = torch.where(at_end, now[:, None], following) - times
+    return gap.clamp(min=1).double().log2().long().clamp(max=PAUSES - 1)
+
+
+def checked(context, n_items, length):
+    """The context with at least one step and its last `length` events; refuse what no history can be."""
+    items = context.items
+    if items is None:
+        raise ModelError("A sequential model needs the users' histories: context.items is missing.")
+    real = items >= 0
+    if (items >= n_items).any() or (items < -1).any():
+        row, step = ((items >= n_items) | (items < -1)).nonzero()[0].tolist()
+        raise ModelError(f"History {row} holds item {items[row, step]} at step {step}; items are 0 to {n_items - 1}, "
+                         "and -1 stands after the last.")
+    if (real[:, 1:] & ~real[:, :-1]).any():
+        row = (real[:, 1:] & ~real[:, :-1]).any(1).int().argmax()
+        raise ModelError(f"History {row} goes on after a padding of -1: events come first, padding last.")
+    if items.shape[1] == 0:
+        return context.widen(1)
+    return context if items.shape[1] <= length else latest(context, length)
+
+
+def latest(context, length):
+    """The last `length` events of each history."""
+    count = (context.items >= 0).sum(1, keepdim=True)
+    place = (count - length).clamp(min=0) + torch.arange(length, device=count.device)           # (B, length)
+    return type(context)(**{name: value.gather(1, place) if value is not None and value.ndim == 2 else value
+                            for name, value in vars(context).items()})
+
+
+def last(states, items):
+    """The state after the last event of each history, zeros where there was none: (B, D)."""
+    count = (items >= 0).sum(1)
+    place = (count - 1).clamp(min=0)[:, None, None].expand(-1, 1, states.shape[2])
+    return states.gather(1, place)[:, 0] * (count > 0)[:, None]

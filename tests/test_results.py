@@ -195,8 +195,9 @@ def test_ratings_rmse_is_measured_again(protocol):
 
 
 def test_ml_1m_sasrec_is_measured_again():
-    experiment = importlib.import_module("experiments.ml_1m_sasrec")
-    assert_still_true("ml_1m_sasrec", "popularity", experiment.measure("popularity", load("ml-1m-sasrec").published))
+    experiment = importlib.import_module("experiments.sequential")
+    rows = experiment.measure("ml-1m-sasrec", "popularity", load("ml-1m-sasrec").published)
+    assert_still_true("ml_1m_sasrec", "popularity", rows["ml_1m_sasrec"])
 
 
 def test_156_negatives_are_repaired_and_no_other():

@@ -1,0 +1,181 @@
+"""The sequential models on their papers' splits: SASRec's and Caser's MovieLens 1M, and Diginetica's sessions.
+
+ml_1m_sasrec: Kang and McAuley, ICDM 2018. The last item of each user is the test and the one before it validation;
+neither trains, and the history that is asked about holds the validation item. All 3,416 items are ranked, but for those
+of the user's training part. Published: Klenitskiy and Vasilev, RecSys 2023. ml_1m_sasrec_sampled: the same models by the
+paper's protocol, the right item among 100 random ones that the user never met, a new draw for each seed; published by
+the paper, for GRU4Rec and Caser as its authors ran them.
+
+ml_1m_caser: Tang and Wang, WSDM 2018. Each user's first 70 % of items train, the next 10 % are validation, the last 20 %
+the test, all of them right answers at once; trained anew with validation included, as there. All items are ranked, but
+for those of the user's history.
+
+diginetica: the click sessions as SR-GNN's authors prepared them; every click of a test session after its first is a
+case; no item is masked, since items return. Published: NARM as Wu et al., AAAI 2019, report it.
+
+Settings are chosen by hand on validation, which `--tune` prints while a model trains.
+"""
+
+import argparse
+import time
+from dataclasses import replace
+
+import numpy as np
+
+import recbook
+from recbook import results
+from recbook.models import find_model
+from recbook.training import best_device
+
+DIGINETICA = {"dim": 64, "length": 20, "epochs": 8, "batch_size": 2000, "learning_rate": 0.002}
+
+
+def last_item(split, model, seed):
+    return {"ml_1m_sasrec": recbook.evaluate(model, split.test, ("Recall@10", "NDCG@10"), seed=seed),
+            "ml_1m_sasrec_sampled": recbook.evaluate(model, recbook.sample_candidates(split.test, 100, seed),
+                                                     ("HR@10", "NDCG@10"), seed=seed)}
+
+
+def last_fifth(split, model, seed):
+    return {"ml_1m_caser": recbook.evaluate(model, split.test, tuple(TABLES["ml_1m_caser"]["metrics"]), seed=seed)}
+
+
+def next_click(split, model, seed):
+    return {"diginetica": recbook.evaluate(model, split.test, ("HR@20", "MRR@20"), seed=seed)}
+
+
+DATA = {     # data set: (what it measures, the metric of validation, whether validation trains in the end)
+    "ml-1m-sasrec": (last_item, "NDCG@10", False),
+    "ml-1m-caser": (last_fifth, "MAP", True),
+    "diginetica-sessions": (next_click, "MRR@20", True),
+}
+TABLES = {
+    "ml_1m_sasrec": {
+        "title": "MovieLens 1M, each user's last item among all 3,416 items",
+        "protocol": "train on all but each user's last two items; rank all items but those trained on; "
+                    "mean over 6,040 users",
+        "metrics": ("Recall@10", "NDCG@10"),
+        "source": "Klenitskiy and Vasilev, RecSys 2023",
+        "published": {"sasrec-binary": (0.2392, 0.1259), "sasrec": (0.3147, 0.1825)},
+    },
+    "ml_1m_sasrec_sampled": {
+        "title": "MovieLens 1M, each user's last item among 100 random ones",
+        "protocol": "Kang and McAuley 2018: train on all but each user's last two items; rank the last among 100 random "
+                    "items that the user never met; mean over 6,040 users",
+        "metrics": ("HR@10", "NDCG@10"),
+        "source": "Kang and McAuley, ICDM 2018",
+        "published": {"popularity": (0.4329, 0.2377), "gru4rec": (0.5581, 0.3381), "caser": (0.7886, 0.5538),
+                      "sasrec-binary": (0.8245, 0.5905)},
+    },
+    "ml_1m_caser": {
+        "title": "MovieLens 1M, each user's last fifth of items",
+        "protocol": "Tang and Wang 2018: train on each user's first 80 %; rank all items but those trained on; all items of "
+                    "the last 20 % are right; mean over 6,040 users",
+        "metrics": ("Precision@1", "Precision@5", "Precision@10", "Recall@1", "Recall@5", "Recall@10", "MAP"),
+        "source": "Tang and Wang, WSDM 2018",
+        "published": {"caser": (0.2502, 0.2175, 0.1991, 0.0148, 0.0632, 0.1121, 0.1507)},
+    },
+    "diginetica": {
+        "title": "Diginetica, the next click of a session",
+        "protocol": "each click of a test session after its first, after those before it; all 43,097 items ranked; mean over "
+                    "60,858 cases",
+        "metrics": ("HR@20", "MRR@20"),
+        "source": "Wu et al., AAAI 2019",
+        "published": {"narm": (0.4970, 0.1617)},
+    },
+}
+# (data set, model): (title, settings)
+ROWS = {
+    ("ml-1m-sasrec", "popularity"): ("Popularity", {"model": "popularity"}),
+    ("ml-1m-sasrec", "caser"): ("Caser", {
+        "model": "caser", "dim": 50, "length": 5, "targets": 3, "negatives": 3, "dropout": 0.5, "epochs": 20,
+        "batch_size": 512, "learning_rate": 0.001}),
+    ("ml-1m-sasrec", "gru4rec"): ("GRU4Rec, cross-entropy", {
+        "model": "gru4rec", "dim": 64, "hidden": 128, "length": 200, "dropout": 0.2, "epochs": 20, "batch_size": 8000,
+        "learning_rate": 0.002}),
+    ("ml-1m-sasrec", "sasrec-binary"): ("SASRec, one negative", {
+        "model": "sasrec", "dim": 50, "length": 200, "blocks": 2, "heads": 1, "negatives": 1, "dropout": 0.2,
+        "epochs": 60, "batch_size": 8000, "learning_rate": 0.001}),
+    ("ml-1m-sasrec", "sasrec"): ("SASRec, cross-entropy", {
+        "model": "sasrec", "dim": 64, "length": 200, "blocks": 2, "heads": 1, "dropout": 0.2, "epochs": 30,
+        "batch_size": 8000, "learning_rate": 0.002}),
+    ("ml-1m-caser", "popularity"): ("Popularity", {"model": "popularity"}),
+    ("ml-1m-caser", "caser"): ("Caser", {
+        "model": "caser", "dim": 50, "length": 5, "targets": 3, "negatives": 3, "dropout": 0.5, "epochs": 20,
+        "batch_size": 512, "learning_rate": 0.001}),
+    ("diginetica-sessions", "popularity"): ("Popularity", {"model": "popularity"}),
+    ("diginetica-sessions", "gru4rec"): ("GRU4Rec, cross-entropy", {"model": "gru4rec", "hidden": 100, **DIGINETICA}),
+    ("diginetica-sessions", "narm"): ("NARM", {"model": "narm", "hidden": 100, **DIGINETICA}),
+}
+NOTES = {}
+TRAINING = ("epochs", "batch_size", "learning_rate")
+
+
+def train(split, settings, seed=0, device="auto", **options):
+    """A model trained on `split`, its learning rate falling to zero in a straight line: (model, history)."""
+    settings = dict(settings)
+    training = {key: settings.pop(key) for key in TRAINING if key in settings}
+    recbook.seed_everything(seed)
+    model = find_model(settings.pop("model"))(split.n_users, split.n_items, **settings)
+    history = recbook.fit(model, split, seed=seed, device=device, schedule=lambda share: 1 - share, **training, **options)
+    return model, history
+
+
+def measure(data, name, split, seeds=(0,), device="auto"):
+    """What the tables of a data set say of one model: {table: its row}."""
+    title, settings = ROWS[data, name]
+    evaluate, _, refits = DATA[data]
+    reports = []
+    for seed in seeds:
+        model, _ = train(split.refit() if refits else split, settings, seed, device)
+        reports.append(evaluate(split, model, seed))
+    rows = {}
+    for table in reports[0]:
+        published = TABLES[table]["published"].get(name, ())
+        rows[table] = {"title": title, "measured": results.summary([report[table] for report in reports]),
+                       "published": dict(zip(TABLES[table]["metrics"], published)),
+                       "source": TABLES[table]["source"] if published else "", "settings": settings}
+        if (table, name) in NOTES:
+            rows[table]["note"] = NOTES[table, name]
+    return rows
+
+
+def run(data, name, split, seeds, device="auto"):
+    """Measure one model and write its rows."""
+    solved = "epochs" not in ROWS[data, name][1]
+    seeds, start = (0,) if solved else seeds, time.perf_counter()
+    for table, row in measure(data, name, split, seeds, device).items():
+        results.save(table, TABLES[table]["title"], TABLES[table]["protocol"], {name: row}, split.dataset,
+                     time.perf_counter() - start, seeds, "cpu" if solved else best_device(device))
+        print(results.table(table).loc[[row["title"]]].T.to_string(), flush=True)
+
+
+def tune(data, name, split, device="auto", cases=10_000):
+    """Print validation, on at most so many cases, after every second epoch."""
+    validation = split.validation
+    kept = np.random.default_rng(0).permutation(len(validation)) < cases
+    smaller = replace(split, validation=validation.subset(kept))
+    _, history = train(smaller, ROWS[data, name][1], device=device, metric=DATA[data][1], validate_every=2)
+    print(ROWS[data, name][1])
+    print(history.dropna().round(4).to_string(index=False), flush=True)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog="sequential", description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", choices=DATA, help="default: all of them")
+    parser.add_argument("--model", choices=sorted({name for _, name in ROWS}), help="default: all of them")
+    parser.add_argument("--tune", action="store_true", help="show validation while training; writes nothing")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--device", default="auto")
+    arguments = parser.parse_args(argv)
+    for data in [arguments.data] if arguments.data else DATA:
+        split = recbook.load(data).published
+        for name in [model for of, model in ROWS if of == data and arguments.model in (None, model)]:
+            if arguments.tune:
+                tune(data, name, split, arguments.device)
+            else:
+                run(data, name, split, range(arguments.seeds), arguments.device)
+
+
+if __name__ == "__main__":
+    main()

@@ -107,7 +107,14 @@ ROWS = {
     ("diginetica-sessions", "gru4rec"): ("GRU4Rec, cross-entropy", {"model": "gru4rec", "hidden": 100, **DIGINETICA}),
     ("diginetica-sessions", "narm"): ("NARM", {"model": "narm", "hidden": 100, **DIGINETICA}),
 }
-NOTES = {}
+NOTES = {
+    ("ml_1m_sasrec_sampled", "gru4rec"): "Far above the published values, which are of another training: theirs is the original "
+    "GRU4Rec with sampled losses on session-parallel batches, run as a baseline; here cross-entropy over all items on whole "
+    "histories.",
+    ("ml_1m_sasrec", "gru4rec"): "No published value is compared.",
+    ("ml_1m_sasrec", "popularity"): "No published value is compared.",
+    ("ml_1m_caser", "popularity"): "No published value is compared.",
+}
 TRAINING = ("epochs", "batch_size", "learning_rate")
 
 

@@ -95,13 +95,14 @@ def load(name):
         raise RecbookError(f"{path} is no table of results: {problem}") from None
 
 
-def table(name):
-    """A frame to show in a page: one row a model; each metric as measured, then as published.
+def table(name, models=None):
+    """A frame to show in a page: one row a model, or only some; each metric as measured, then as published.
 
     After a measured value stands half the width of its 95 % interval.
     """
-    rows = {}
-    for row in load(name)["rows"].values():
+    rows, known = {}, load(name)["rows"]
+    for model in models or known:
+        row = known[model]
         cells = rows[row["title"]] = {}
         for metric, numbers in row["measured"].items():
             cells[metric] = f"{numbers['value']:.4f} ± {(numbers['high'] - numbers['low']) / 2:.4f}"
@@ -110,13 +111,13 @@ def table(name):
     return pd.DataFrame.from_dict(rows, orient="index").fillna("")
 
 
-def notes(*names):
+def notes(*names, models=None):
     """What is to be said about the rows of some tables, for a page: seeds, settings, sources, differences."""
     from IPython.display import Markdown
 
     lines = []
     for name in names:
-        for row in load(name)["rows"].values():
+        for row in (row for model, row in load(name)["rows"].items() if models is None or model in models):
             settings = ", ".join(f"{key} {value}" for key, value in row["settings"].items())
             seeds = len(row["provenance"]["seeds"])
             spread = "; ".join(f"standard deviation of {metric} over {seeds} seeds {numbers['spread']:.4f}"

@@ -9,7 +9,8 @@ import common
 import pandas as pd
 from recbook import results
 
-BENCHMARKS = ("bpr_recbole", "ials_implicit", "itemknn_implicit", "svd_surprise", "ranking_speed", "big_shop", "tricks")
+BENCHMARKS = ("bpr_recbole", "ials_implicit", "itemknn_implicit", "svd_surprise", "neumf_recbole", "sequential_recbole",
+              "recbole_accuracy", "ranking_speed", "big_shop", "tricks")
 
 
 def run(name):

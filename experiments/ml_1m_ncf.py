@@ -76,8 +76,8 @@ SETTINGS = {
     "ease": {"l2": 1400.0},
     "logistic-mf": {"dim": 192, "l2": 0.0025, "negatives": 8, "epochs": 40, "batch_size": 8192,
                     "learning_rate": 0.002},
-    # By hand on validation, one draw: NeuMF with 64 dimensions, layers 64-32-16 and 8 negatives .7079 and .4290; with 32,
-    # 128-64-32 and 4 negatives .4127 at its best epoch, in batches of 1,024 .4083.
+    # By hand on validation, one draw: NeuMF with 64 dimensions, layers 64-32-16 and 8 negatives .7079 and .4290; with
+    # 32, 128-64-32 and 4 negatives .4127 at its best epoch, in batches of 1,024 .4083.
     "gmf": {"dim": 64, "negatives": 8, "epochs": 11, "batch_size": 4096, "learning_rate": 0.003},
     "mlp": {"layers": (64, 32, 16), "negatives": 8, "epochs": 8, "batch_size": 4096, "learning_rate": 0.002},
     "neumf": {"dim": 64, "layers": (64, 32, 16), "negatives": 8, "epochs": 8, "batch_size": 4096,
@@ -115,8 +115,8 @@ NOTES = {
     "mlp": "No published value is compared.",
     "neumf": "Short of the published values by .012 and .010. The published ones are the best epoch by the test "
              "(its code keeps that one); here the epochs are fixed on validation.",
-    "neumf-joined": "Short of the published values by .0097 and .0114; the paper's own, .726 and .445, are the best epoch by "
-                    "the test. Of the seeds none reaches them. Training on after joining brought nothing on validation.",
+    "neumf-joined": "Short of the published values by .0097 and .0114; the paper's own, .726 and .445, are the best epoch "
+                    "by the test. No seed reaches them. Training on after joining brought nothing on validation.",
 }
 
 

@@ -1,14 +1,14 @@
 """The sequential models on their papers' splits: SASRec's and Caser's MovieLens 1M, and Diginetica's sessions.
 
 ml_1m_sasrec: Kang and McAuley, ICDM 2018. The last item of each user is the test and the one before it validation;
-neither trains, and the history that is asked about holds the validation item. All 3,416 items are ranked, but for those
-of the user's training part. Published: Klenitskiy and Vasilev, RecSys 2023. ml_1m_sasrec_sampled: the same models by the
-paper's protocol, the right item among 100 random ones that the user never met, a new draw for each seed; published by
-the paper, for GRU4Rec and Caser as its authors ran them.
+neither trains, and the history that is asked about holds the validation item. All 3,416 items are ranked, but for
+those of the user's training part. Published: Klenitskiy and Vasilev, RecSys 2023. ml_1m_sasrec_sampled: the same
+models by the paper's protocol, the right item among 100 random ones that the user never met, a new draw for each
+seed; published by the paper, for GRU4Rec and Caser as its authors ran them.
 
-ml_1m_caser: Tang and Wang, WSDM 2018. Each user's first 70 % of items train, the next 10 % are validation, the last 20 %
-the test, all of them right answers at once; trained anew with validation included, as there. All items are ranked, but
-for those of the user's history.
+ml_1m_caser: Tang and Wang, WSDM 2018. Each user's first 70 % of items train, the next 10 % are validation, the last
+20 % the test, all of them right answers at once; trained anew with validation included, as there. All items are
+ranked, but for those of the user's history.
 
 diginetica: the click sessions as SR-GNN's authors prepared them; every click of a test session after its first is a
 case; no item is masked, since items return. Published: NARM as Wu et al., AAAI 2019, report it.
@@ -60,8 +60,8 @@ TABLES = {
     },
     "ml_1m_sasrec_sampled": {
         "title": "MovieLens 1M, each user's last item among 100 random ones",
-        "protocol": "Kang and McAuley 2018: train on all but each user's last two items; rank the last among 100 random "
-                    "items that the user never met; mean over 6,040 users",
+        "protocol": "Kang and McAuley 2018: train on all but each user's last two items; rank the last among 100 "
+                    "random items that the user never met; mean over 6,040 users",
         "metrics": ("HR@10", "NDCG@10"),
         "source": "Kang and McAuley, ICDM 2018",
         "published": {"popularity": (0.4329, 0.2377), "gru4rec": (0.5581, 0.3381), "caser": (0.7886, 0.5538),
@@ -69,8 +69,8 @@ TABLES = {
     },
     "ml_1m_caser": {
         "title": "MovieLens 1M, each user's last fifth of items",
-        "protocol": "Tang and Wang 2018: train on each user's first 80 %; rank all items but those trained on; all items of "
-                    "the last 20 % are right; mean over 6,040 users",
+        "protocol": "Tang and Wang 2018: train on each user's first 80 %; rank all items but those trained on; all "
+                    "items of the last 20 % are right; mean over 6,040 users",
         "metrics": ("Precision@1", "Precision@5", "Precision@10", "Recall@1", "Recall@5", "Recall@10", "MAP"),
         "source": "Tang and Wang, WSDM 2018",
         "published": {"caser": (0.2502, 0.2175, 0.1991, 0.0148, 0.0632, 0.1121, 0.1507),
@@ -78,8 +78,8 @@ TABLES = {
     },
     "diginetica": {
         "title": "Diginetica, the next click of a session",
-        "protocol": "each click of a test session after its first, after those before it; all 43,097 items ranked; mean over "
-                    "60,858 cases",
+        "protocol": "each click of a test session after its first, after those before it; all 43,097 items ranked; "
+                    "mean over 60,858 cases",
         "metrics": ("HR@20", "MRR@20"),
         "source": "Wu et al., AAAI 2019",
         "published": {"narm": (0.4970, 0.1617)},
@@ -112,16 +112,21 @@ ROWS = {
     ("diginetica-sessions", "narm"): ("NARM", {"model": "narm", "hidden": 100, **DIGINETICA}),
 }
 NOTES = {
-    ("ml_1m_sasrec_sampled", "gru4rec"): "Far above the published values, which are of another training: theirs is the original "
-    "GRU4Rec with sampled losses on session-parallel batches, run as a baseline; here cross-entropy over all items on whole "
-    "histories.",
-    ("ml_1m_sasrec", "gru4rec"): "No published value is compared.",
-    ("ml_1m_sasrec", "popularity"): "No published value is compared.",
-    ("ml_1m_caser", "popularity"): "No published value is compared.",
-    ("ml_1m_caser", "caser"): "Above the published values. Three negatives a target, as the paper says; its authors' code draws "
-    "one, and its later version reports a MAP of up to .17. Here no negative is an item that the user met, and the learning "
-    "rate falls to zero.",
-    ("ml_1m_caser", "caser-one-negative"): "As the authors' code counts negatives; the rest as above.",
+    ("ml_1m_sasrec_sampled", "gru4rec"):
+        "Far above the published values, which are of another training: theirs is the original GRU4Rec with "
+        "sampled losses on session-parallel batches, run as a baseline; here cross-entropy over all items on whole"
+        " histories.",
+    ("ml_1m_sasrec", "gru4rec"):
+        "No published value is compared.",
+    ("ml_1m_sasrec", "popularity"):
+        "No published value is compared.",
+    ("ml_1m_caser", "popularity"):
+        "No published value is compared.",
+    ("ml_1m_caser", "caser"):
+        "Above the published values: three negatives a target, as the paper says, where its authors' code draws one "
+        "(next row), the learning rate falls to zero, and no negative is an item that the user met.",
+    ("ml_1m_caser", "caser-one-negative"):
+        "As many negatives as in the authors' code, whose later version reports a MAP of up to .17.",
 }
 TRAINING = ("epochs", "batch_size", "learning_rate")
 
@@ -132,7 +137,8 @@ def train(split, settings, seed=0, device="auto", **options):
     training = {key: settings.pop(key) for key in TRAINING if key in settings}
     recbook.seed_everything(seed)
     model = find_model(settings.pop("model"))(split.n_users, split.n_items, **settings)
-    history = recbook.fit(model, split, seed=seed, device=device, schedule=lambda share: 1 - share, **training, **options)
+    history = recbook.fit(model, split, seed=seed, device=device, schedule=lambda share: 1 - share, **training,
+                          **options)
     return model, history
 
 

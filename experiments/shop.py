@@ -123,8 +123,8 @@ def main(argv=None):
             else:
                 seeds = seeds if "epochs" in ROWS[name][1] else (0,)
                 rows = {name: measure(name, split, seeds, arguments.device)}
-            results.save("shop", "The simulated shop, split by time", "train on the first nine tenths; rank all items for "
-                         "each event of the last tenth", rows, shop, time.perf_counter() - start, seeds,
+            results.save("shop", "The simulated shop, split by time", "train on the first nine tenths; rank all "
+                         "items for each event of the last tenth", rows, shop, time.perf_counter() - start, seeds,
                          best_device(arguments.device))
             print(name, {key: row["measured"]["NDCG@10"]["value"] for key, row in rows.items()}, flush=True)
 

@@ -47,6 +47,28 @@ def fit(model, split, **options):
 recbook.training.fit = fit
 """
 
+TOWER_CUT = """
+import recbook.models.neumf as neumf
+forward = neumf.Tower.forward
+neumf.Tower.forward = lambda self, users, items=None: 0 * forward(self, users, items)
+"""
+
+REVERSED_HISTORIES = """
+import recbook.data.batches as batches
+batch = batches.Sequences.batch
+def reversed(self, start, size, width, generator):
+    made = batch(self, start, size, width, generator)
+    made.context.items = made.context.items.flip(1)
+    return made
+batches.Sequences.batch = reversed
+"""
+
+UPSIDE_DOWN = """
+import recbook.models.caser as caser
+picture = caser.Caser.picture
+caser.Caser.picture = lambda self, items: picture(self, items).flip(1)
+"""
+
 
 def run(chapter, breakage):
     """Run a chapter's code with something broken in it: what it printed on stderr."""
@@ -61,6 +83,13 @@ def run(chapter, breakage):
                          ids=["popularity in its place", "labels shuffled", "item factors frozen"])
 def test_matrix_factorization_notices(breakage):
     assert "AssertionError" in run("matrix-factorization", breakage)
+
+
+@pytest.mark.parametrize("chapter, breakage", [
+    ("neumf", TOWER_CUT), ("recurrent", REVERSED_HISTORIES), ("caser", UPSIDE_DOWN),
+], ids=["one tower of NeuMF cut", "histories reversed", "Caser's picture upside down"])
+def test_the_neural_chapters_notice(chapter, breakage):
+    assert "AssertionError" in run(chapter, breakage)
 
 
 def test_the_bound_on_bpr_holds_for_five_seeds():

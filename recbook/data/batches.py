@@ -22,7 +22,8 @@ class Batch:
     owner (B,), the row of `owners` that is `users`.
 
     For batches of histories also context, the `Context` of B of them; items are then what follows: (B, L), at each
-    event of the history the next one, or (B, T), the T that follow the whole of it, padded with -1; negatives (B, L, K).
+    event of the history the next one, or (B, T), the T that follow the whole of it, padded with -1; negatives are
+    (B, L, K) or (B, T, K).
     """
 
     users: torch.Tensor | None
@@ -190,7 +191,8 @@ class Histories:
         columns = {"users": train["user"], "items": train["item"], "times": train["timestamp"]}
         if "behaviour" in train:
             columns["behaviours"] = train["behaviour"].map(BEHAVIOUR_CODES)
-        self.columns = {name: torch.tensor(column.to_numpy(np.int64), device=device) for name, column in columns.items()}
+        self.columns = {name: torch.tensor(column.to_numpy(np.int64), device=device)
+                        for name, column in columns.items()}
         self.unmet = Negatives(split.matrix(), device) if self.negatives else None
         return self
 
@@ -230,8 +232,7 @@ class Sequences(Histories):
         """Every event but the first of each user once as the next one, in a new order."""
         device = self.columns["items"].device
         share = torch.rand(len(self.users), generator=generator, device=device).cpu().numpy()
-        shift = np.repeat((share * np.minimum(self.slack + 1, self.length)).astype(np.int64), self.pieces)
-        shift[np.repeat(self.pieces, self.pieces) == 1] = 0
+        shift = np.repeat((share * (self.slack + 1)).astype(np.int64), self.pieces)
         begin = np.maximum(self.number * self.length - shift, 0)
         end = np.minimum((self.number + 1) * self.length - shift, self.counts[self.owner] - 1)
         order = torch.randperm(len(begin), generator=generator, device=device).cpu().numpy()

@@ -27,8 +27,12 @@ if keras.config.backend() != "tensorflow":
     raise ImportError(f"The Keras models run on TensorFlow; Keras is set to {keras.config.backend()}: "
                       "start Python with KERAS_BACKEND=tensorflow.")
 
+from recbook.keras.attention import NARM, AttentiveGRU
 from recbook.keras.base import Recommender
+from recbook.keras.caser import Caser
 from recbook.keras.data import TrainingBatches
 from recbook.keras.factorization import BPRMF, FunkSVD, LogisticMF, SVDPlusPlus
 from recbook.keras.item2vec import Item2Vec
 from recbook.keras.neumf import GMF, MLP, NeuMF
+from recbook.keras.recurrent import GRU4Rec, MaxPooledRNN
+from recbook.keras.self_attention import SASRec

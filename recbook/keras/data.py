@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import torch
 
-from recbook.data.batches import RatingsByUser
+from recbook.data.batches import RatingsByUser, Sequences
+from recbook.data.splits import Context
 
 
 class TrainingBatches(keras.utils.PyDataset):
@@ -22,10 +23,12 @@ class TrainingBatches(keras.utils.PyDataset):
         self.source = copy.copy(model.batches).prepare(split)
         self.batch_size = batch_size
         self.generator = torch.Generator().manual_seed(seed)
-        self.longest = None
-        if isinstance(self.source, RatingsByUser):  # Keras wants equal numbers of batches, and histories equally wide
-            self.longest = int(self.source.count.max())
-            self.batch_size = max(batch_size, self.longest)
+        self.width = None                           # Keras wants equal numbers of batches, and histories equally wide
+        if isinstance(self.source, RatingsByUser):
+            self.width = int(self.source.count.max())
+            self.batch_size = max(batch_size, self.width)
+        elif isinstance(self.source, Sequences):
+            self.width = self.source.length
         self.epoch, self.begun = self.draw(), False
 
     def draw(self):
@@ -40,9 +43,18 @@ class TrainingBatches(keras.utils.PyDataset):
         return len(self.epoch)
 
     def __getitem__(self, number):
-        """One batch: the fields of `Batch` that are there, as a dict of arrays."""
-        batch = {name: value.numpy() for name, value in vars(self.epoch[number]).items() if value is not None}
-        if self.longest is not None:
-            missing = self.longest - batch["histories"].shape[1]
-            batch["histories"] = np.pad(batch["histories"], [(0, 0), (0, missing)], constant_values=-1)
-        return batch
+        return fields(self.epoch[number], self.width)
+
+
+def fields(value, width=None):
+    """The fields of a `Batch` or a `Context` that are there, as a dict of arrays; histories padded to `width`."""
+    return {name: fields(field, width) if isinstance(field, Context) else padded(name, field.numpy(), width)
+            for name, field in vars(value).items() if field is not None}
+
+
+def padded(name, array, width):
+    """An array (B, L, ...) with `width` for L: padded with -1, but negatives with some item, which no loss counts."""
+    if width is None or array.ndim == 1:
+        return array
+    missing = [(0, width - array.shape[1] if axis == 1 else 0) for axis in range(array.ndim)]
+    return np.pad(array, missing, constant_values=0 if name == "negatives" else -1)

@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from recbook.data.histories import checked
 from recbook.models.base import rows
-from recbook.models.sequence import SequenceModel, checked
+from recbook.models.sequence import SequenceModel
 
 CASES_AT_ONCE = 256     # histories whose relevance to all items is held together
 
@@ -61,10 +62,15 @@ class AttentiveGRU(SequenceModel):
 
 
 def running_attention(relevance):
-    """sum over s <= t of softmax(r_1 .. r_t)_s r_s, at every t at once, by running sums: (B, L, C) to (B, L, C)."""
-    weight = (relevance - relevance.amax(1, keepdim=True).detach()).exp()
-    weight = weight.clamp(min=1e-30)                                    # far below the maximum to come: still no 0 / 0
-    return (weight * relevance).cumsum(1) / weight.cumsum(1)
+    """sum over s <= t of softmax(r_1 .. r_t)_s r_s, at every t at once, by running sums: (B, L, C) to (B, L, C).
+
+    The sums are of e^r, which overflows, so they are kept as logarithms, with the digits of float64; for a logarithm
+    what is summed must be positive.
+    """
+    weight = relevance.double()                                         # the logarithm of e^r
+    below = weight.amin(1, keepdim=True).detach() - 1
+    total = (weight + (weight - below).log()).logcumsumexp(1)           # log of the running sum of e^r (r - below)
+    return (below + (total - weight.logcumsumexp(1)).exp()).to(relevance.dtype)
 
 
 class NARM(SequenceModel):
@@ -89,7 +95,7 @@ class NARM(SequenceModel):
         self.output = nn.Linear(2 * hidden, dim, bias=False)
 
     def weights(self, states):
-        """How much, at each event (second axis), each event up to it counts: (B, L, L). Not a softmax: a paper's choice."""
+        """How much, at each event (second axis), each event up to it counts: (B, L, L). No softmax, as in the paper."""
         asked = self.query(states)[:, :, None] + self.key(states)[:, None]                      # (B, L, L, H)
         return self.relevance(asked.sigmoid())[..., 0].tril()
 

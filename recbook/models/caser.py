@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from recbook.data.batches import Windows
+from recbook.data.histories import checked
 from recbook.errors import ModelError
 from recbook.models.base import Recommender, products, rows
-from recbook.models.sequence import checked
 
 
 class Caser(Recommender):
@@ -41,7 +41,8 @@ class Caser(Recommender):
     def __init__(self, n_users, n_items, dim=50, length=5, targets=3, horizontal=16, vertical=4, negatives=1,
                  dropout=0.5):
         super().__init__()
-        for name, size in (("length", length), ("targets", targets), ("horizontal", horizontal), ("vertical", vertical)):
+        sizes = {"length": length, "targets": targets, "horizontal": horizontal, "vertical": vertical}
+        for name, size in sizes.items():
             if size < 1:
                 raise ModelError(f"{name}={size}: Caser needs at least 1.")
         self.n_users, self.n_items, self.dim, self.length, self.targets = n_users, n_items, dim, length, targets
@@ -76,7 +77,8 @@ class Caser(Recommender):
 
     def scores(self, context, items=None):
         vectors = self.vectors(checked(context, self.n_items, self.length))
-        return products(vectors, self.output.weight, items) + (self.output_bias if items is None else self.output_bias[items])
+        bias = self.output_bias if items is None else self.output_bias[items]
+        return products(vectors, self.output.weight, items) + bias
 
     def loss(self, batch):
         vectors = self.vectors(batch.context)                           # (B, 2 D)

@@ -4,7 +4,8 @@ SASRec: Kang and McAuley, *Self-Attentive Sequential Recommendation*, ICDM 2018.
 Klenitskiy and Vasilev, *Turning Dross Into Gold Loss: is BERT4Rec really better than SASRec?*, RecSys 2023.
 
 Differs from the papers: positions are counted from the first event that is read, not from the last; keys and values
-are normalised as queries are (theirs normalise the queries alone).
+are normalised as queries are (theirs normalise the queries alone). So a position that no history of the training
+part reaches is never trained: let `length` be no longer than most histories.
 """
 
 import torch
@@ -61,7 +62,7 @@ class SASRec(SequenceModel):
     def __init__(self, n_users, n_items, dim=64, length=50, blocks=2, heads=1, negatives=0, dropout=0.2,
                  behaviours=False, pauses=False):
         super().__init__(n_users, n_items, dim, length, negatives, dropout, behaviours, pauses)
-        if dim % heads:
+        if heads < 1 or dim % heads:
             raise ModelError(f"dim={dim} does not divide into heads={heads}.")
         self.blocks, self.heads = blocks, heads
         self.position = nn.Embedding(length, dim)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from recbook.data.batches import Sequences
+from recbook.data.histories import checked
 from recbook.data.splits import BEHAVIOUR_CODES
 from recbook.errors import ModelError
 from recbook.models.base import Recommender, products, rows
@@ -97,37 +98,11 @@ def given(context, name):
 
 
 def pauses(times, now, real):
-    """log2 of the seconds from each event to the next, the last one's to `now`, rounded down: (B, L) of 0 .. PAUSES - 1."""
+    """log2 of the seconds from each event to the next, the last one's to `now`, rounded down: (B, L), below PAUSES."""
     following = torch.cat([times[:, 1:], times[:, :1]], dim=1)
     at_end = torch.cat([~real[:, 1:], torch.ones_like(real[:, :1])], dim=1)
     gap = torch.where(at_end, now[:, None], following) - times
     return gap.clamp(min=1).double().log2().long().clamp(max=PAUSES - 1)
-
-
-def checked(context, n_items, length):
-    """The context with at least one step and its last `length` events; refuse what no history can be."""
-    items = context.items
-    if items is None:
-        raise ModelError("A sequential model needs the users' histories: context.items is missing.")
-    real = items >= 0
-    if (items >= n_items).any() or (items < -1).any():
-        row, step = ((items >= n_items) | (items < -1)).nonzero()[0].tolist()
-        raise ModelError(f"History {row} holds item {items[row, step]} at step {step}; items are 0 to {n_items - 1}, "
-                         "and -1 stands after the last.")
-    if (real[:, 1:] & ~real[:, :-1]).any():
-        row = (real[:, 1:] & ~real[:, :-1]).any(1).int().argmax()
-        raise ModelError(f"History {row} goes on after a padding of -1: events come first, padding last.")
-    if items.shape[1] == 0:
-        return context.widen(1)
-    return context if items.shape[1] <= length else latest(context, length)
-
-
-def latest(context, length):
-    """The last `length` events of each history."""
-    count = (context.items >= 0).sum(1, keepdim=True)
-    place = (count - length).clamp(min=0) + torch.arange(length, device=count.device)           # (B, length)
-    return type(context)(**{name: value.gather(1, place) if value is not None and value.ndim == 2 else value
-                            for name, value in vars(context).items()})
 
 
 def last(states, items):

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from recbook.data import everything, from_frame, leave_last_out
-from recbook.data.batches import Negatives, Pairs, Ratings, RatingsByUser, SkipGrams
+from recbook.data.batches import Negatives, Pairs, Ratings, RatingsByUser, Sequences, SkipGrams, Windows
+from recbook.data.splits import BEHAVIOUR_CODES
 from recbook.errors import DataError
 
 N_ITEMS = 6
@@ -209,3 +210,179 @@ def test_an_epoch_is_a_new_order_and_repeats_with_its_seed(batches):
     again = [batch.items for batch in prepared.epoch(10, torch.Generator().manual_seed(3))]
     assert torch.equal(torch.cat(first), torch.cat(again))
     assert not torch.equal(torch.cat(first), torch.cat(second))
+
+
+# ------------------------------------------------------------------------------------------------ histories
+
+
+def log_of(counts, seed=0, never_met=3):
+    """A split whose user u has `counts[u]` events, each with its own item, time and a random behaviour."""
+    rng = np.random.default_rng(seed)
+    users = np.repeat(np.arange(len(counts)), counts)
+    frame = pd.DataFrame({"user": users, "item": rng.permutation(len(users)),
+                          "behaviour": rng.choice(list(BEHAVIOUR_CODES), len(users)),
+                          "timestamp": 1000 + rng.permutation(len(users))})
+    return everything(from_frame(frame, timestamp="timestamp", behaviour="behaviour",
+                                 users=pd.DataFrame({"user": range(len(counts))}),
+                                 items=pd.DataFrame({"item": range(len(users) + never_met)})))
+
+
+def events_of(split):
+    """Each user's events in order: (item, behaviour's code, time)."""
+    train = split.train.assign(code=split.train["behaviour"].map(BEHAVIOUR_CODES))
+    return {user: list(own[["item", "code", "timestamp"]].itertuples(index=False, name=None))
+            for user, own in train.groupby("user")}
+
+
+def rows_without_padding(batch):
+    """Of each row of a batch: user, known events (item, behaviour, time), items that follow, now. Padding is -1."""
+    context = batch.context
+    fields = torch.stack([context.items, context.behaviours, context.times], dim=-1)
+    for user, known, following, now in zip(context.users.tolist(), fields, batch.items, context.now.tolist()):
+        real, wanted = (known[:, 0] >= 0), (following >= 0)
+        assert (known[~real] == -1).all() and (following[~wanted] == -1).all()
+        assert real.sort(descending=True, stable=True).values.equal(real)               # padding comes last
+        assert wanted.sort(descending=True, stable=True).values.equal(wanted)
+        yield user, [tuple(event) for event in known[real].tolist()], following[wanted].tolist(), now
+
+
+LENGTHS = st.lists(st.integers(0, 13), min_size=1, max_size=7).filter(lambda counts: max(counts) >= 2)
+
+
+@given(LENGTHS, st.integers(1, 6), st.integers(1, 30), st.integers(0, 2**31))
+@settings(max_examples=60, deadline=None)
+def test_every_event_but_a_users_first_is_next_once_an_epoch_after_the_events_just_before_it(counts, length, size,
+                                                                                            seed):
+    split = log_of(counts)
+    events = events_of(split)
+    batches = Sequences(length).prepare(split)
+    for _ in range(2):
+        predicted, pieces = [], Counter()
+        for batch in batches.epoch(size, torch.Generator().manual_seed(seed)):
+            assert batch.users.tolist() == batch.context.users.tolist() and batch.negatives is None
+            assert len(batch.items) <= max(1, size // length)
+            for user, known, following, now in rows_without_padding(batch):
+                first = events[user].index(known[0])
+                assert 1 <= len(known) == len(following) <= length
+                assert known == events[user][first:first + len(known)]                  # of this user, without a gap
+                expected = events[user][first + 1:first + 1 + len(known)]
+                assert following == [item for item, _, _ in expected] and now == expected[-1][2]
+                predicted += following
+                pieces[user] += 1
+        assert sorted(predicted) == sorted(item for own in events.values() for item, _, _ in own[1:])
+        assert pieces == Counter({user: -(-(len(own) - 1) // length) for user, own in events.items() if len(own) > 1})
+
+
+def test_a_history_is_cut_at_other_places_each_epoch():
+    """Eleven targets in pieces of at most 5: the first piece may have 1, 2, 3, 4 or 5, each is as likely."""
+    batches, generator = Sequences(5).prepare(log_of([12])), torch.Generator().manual_seed(0)
+    first = events_of(log_of([12]))[0][0]
+    sizes = [len(known) for _ in range(500) for batch in batches.epoch(100, generator)
+             for _, known, _, _ in rows_without_padding(batch) if known[0] == first]
+    count = np.bincount(sizes, minlength=6)
+    assert count[0] == 0 and count.sum() == 500 and chisquare(count[1:]).pvalue > 0.001
+
+
+def test_a_history_that_fits_is_never_cut():
+    batches, generator = Sequences(5).prepare(log_of([6, 4])), torch.Generator().manual_seed(0)
+    for _ in range(20):
+        sizes = [len(known) for batch in batches.epoch(1, generator) for _, known, _, _ in rows_without_padding(batch)]
+        assert sorted(sizes) == [3, 5]
+
+
+@pytest.mark.parametrize("batches", [Sequences(4, negatives=1), Windows(3, 2, negatives=1)],
+                         ids=["sequences", "windows"])
+def test_an_epoch_of_histories_is_a_new_order_and_repeats_with_its_seed(batches):
+    prepared = batches.prepare(log_of([9, 14, 2, 1, 30, 5]))
+
+    def epoch(generator):
+        return [(batch.users.tolist(), batch.items.tolist(), batch.context.items.tolist(), batch.negatives.tolist())
+                for batch in prepared.epoch(8, generator)]
+
+    generator = torch.Generator().manual_seed(3)
+    first, second = epoch(generator), epoch(generator)
+    assert first == epoch(torch.Generator().manual_seed(3))
+    assert first != second and sorted(row for batch in first for row in batch[0]) == sorted(
+        row for batch in second for row in batch[0])
+
+
+@given(LENGTHS, st.integers(1, 6), st.integers(1, 30))
+@settings(max_examples=30, deadline=None)
+def test_every_epoch_has_as_many_batches(counts, length, size):
+    batches = Sequences(length).prepare(log_of(counts))
+    assert len({len(list(batches.epoch(size, torch.Generator().manual_seed(seed)))) for seed in range(5)}) == 1
+
+
+def test_pieces_of_nearly_the_same_length_go_together():
+    """Whoever is in a batch is at least as long as all of the batches that are narrower."""
+    batches = Sequences(40).prepare(log_of(range(2, 41)))
+    spans = []
+    for batch in batches.epoch(160, torch.Generator().manual_seed(0)):
+        sizes = (batch.items >= 0).sum(1)
+        assert len(sizes) <= 4 and batch.items.shape[1] == sizes.max()
+        spans.append((int(sizes.min()), int(sizes.max())))
+    assert sorted(spans)[0] != spans[0]                                 # and batches come in any order
+    spans.sort()
+    assert len(spans) == 10 and all(wide <= next_narrow for (_, wide), (next_narrow, _) in zip(spans, spans[1:]))
+
+
+@pytest.mark.parametrize("batches", [Sequences(4, negatives=3), Windows(2, 5, negatives=3)],
+                         ids=["sequences", "windows"])
+def test_negatives_of_histories_are_every_item_that_the_user_never_met(batches):
+    frame = pd.DataFrame({"user": [0] * 8 + [1] * 7, "item": [0, 1, 2, 0, 1, 2, 0, 1] + [3, 4, 5, 3, 4, 5, 3]})
+    split = everything(from_frame(frame, items=pd.DataFrame({"item": range(8)})))
+    drawn = {0: set(), 1: set()}
+    generator = torch.Generator().manual_seed(0)
+    for batch in (batch for _ in range(50) for batch in batches.prepare(split).epoch(8, generator)):
+        assert batch.negatives.shape == (*batch.items.shape, 3)
+        for user, items in zip(batch.users.tolist(), batch.negatives.flatten(1).tolist()):
+            drawn[user].update(items)
+    assert drawn == {0: {3, 4, 5, 6, 7}, 1: {0, 1, 2, 6, 7}}
+
+
+@pytest.mark.parametrize("batches", [Sequences(4), Windows(3, 2)], ids=["sequences", "windows"])
+def test_where_nobody_has_two_interactions_there_is_nothing_to_predict(batches):
+    with pytest.raises(DataError, match="No user in the training part of .* has two interactions"):
+        batches.prepare(log_of([1, 0, 1]))
+
+
+@pytest.mark.parametrize("batches", [Sequences(3), Windows(3, 2)], ids=["sequences", "windows"])
+def test_behaviours_are_left_out_where_the_data_have_none(batches):
+    frame = pd.DataFrame({"user": [0, 0, 0], "item": [0, 1, 2]})
+    batch = next(batches.prepare(everything(from_frame(frame, items=pd.DataFrame({"item": range(4)})))).epoch(9))
+    assert batch.context.behaviours is None and batch.context.times is not None
+
+
+def windows_of(own, length, targets):
+    """What Caser's code takes of one user's items: (the last `length` before a moment, the next `targets`)."""
+    if len(own) >= length + targets:
+        moments = range(length, len(own) - targets + 1)
+    else:
+        moments = [max(len(own) - targets, 1)] if len(own) > 1 else []  # too short: one, with what there is
+    return [(own[max(moment - length, 0):moment], own[moment:moment + targets]) for moment in moments]
+
+
+def test_windows_slide_over_a_long_history_and_are_one_for_a_short_one():
+    assert windows_of([0, 1, 2, 3, 4], 2, 2) == [([0, 1], [2, 3]), ([1, 2], [3, 4])]
+    assert windows_of([0, 1, 2], 2, 2) == [([0], [1, 2])]
+    assert windows_of([0, 1], 2, 2) == [([0], [1])]
+    assert windows_of([0], 2, 2) == []
+
+
+@given(LENGTHS, st.integers(1, 6), st.integers(1, 5), st.integers(1, 30))
+@settings(max_examples=60, deadline=None)
+def test_windows_hold_every_moment_of_casers_code_once_an_epoch(counts, length, targets, size):
+    split = log_of(counts)
+    events = events_of(split)
+    times = {item: time for own in events.values() for item, _, time in own}
+    expected = Counter((user, tuple(known), tuple(after)) for user, own in events.items()
+                       for known, after in windows_of([item for item, _, _ in own], length, targets))
+    found = Counter()
+    for batch in Windows(length, targets, negatives=2).prepare(split).epoch(size):
+        assert batch.users.tolist() == batch.context.users.tolist() and len(batch.users) <= size
+        assert batch.items.shape[1] == targets and batch.context.items.shape[1] == length
+        assert batch.negatives.shape == (len(batch.users), targets, 2)
+        for user, known, following, now in rows_without_padding(batch):
+            assert set(known) <= set(events[user]) and now == times[following[0]]
+            found[user, tuple(item for item, _, _ in known), tuple(following)] += 1
+    assert found == expected

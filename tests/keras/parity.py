@@ -11,14 +11,29 @@ import recbook.keras
 EXACT = {"rtol": 1e-10, "atol": 1e-12}
 
 
-def gradients(twin, batch):
-    """Loss and gradients of a Keras model on one batch, by the names of its weights."""
+def slopes_of(twin, batch):
+    """Loss and gradients of a Keras model on one batch, in the order of its weights; 0 for what has none."""
     with tf.GradientTape() as tape:
         twin(batch)
         loss = sum(twin.losses)
     slopes = tape.gradient(loss, [weight.value for weight in twin.weights])
-    slopes = [tf.convert_to_tensor(slope).numpy() if slope is not None else 0.0 for slope in slopes]
-    return float(loss), {weight.name: slope for weight, slope in zip(twin.weights, slopes)}
+    return float(loss), [tf.convert_to_tensor(slope).numpy() if slope is not None else 0.0 for slope in slopes]
+
+
+def gradients(twin, batch):
+    """Loss and gradients of a Keras model on one batch, by the names of its weights."""
+    loss, slopes = slopes_of(twin, batch)
+    return loss, {weight.name: slope for weight, slope in zip(twin.weights, slopes)}
+
+
+def turned_gradients(twin, batch):
+    """Loss and gradients of a model of Keras's own layers, by PyTorch's names: a gradient turns as its weight does."""
+    loss, slopes = slopes_of(twin, batch)
+    weights = twin.get_weights()
+    twin.set_weights(slopes)
+    turned = twin.to_numpy()
+    twin.set_weights(weights)
+    return loss, turned
 
 
 def assert_same_steps(model, twin, split, epochs):

@@ -1,0 +1,120 @@
+"""Accuracy at convergence of recbook's and RecBole's NeuMF, GRU4Rec, Caser and SASRec.
+
+Data: MovieLens 100K, every rating a click, as RecBole would need hours for 1M; leave-last-out, handed over as RecBole's
+own file. Same on both sides: sizes (`recbole_side.py`), loss, batches, Adam, learning rate .001, and when to stop: the
+epoch with the best NDCG@10 on validation, training items masked, after ten more without a better one. Each turn has
+a seed of its own. RecBole's trainer is told to mask as ours does: left alone it ranks a sequential model's known items
+too, and would choose an epoch by that.
+Not the same: what `neumf_recbole.py` and `sequential_recbole.py` list; and RecBole's NeuMF has its default dropout.
+Accuracy: NDCG@10 of the last item among all, by recbook's evaluator; RecBole's process hands over its scores of all
+items for all users. The history that is asked about is all but the last event, on both sides.
+Time: until training stops, with the validation of each epoch.
+"""
+
+import sys
+
+import common
+import numpy as np
+import recbole_side
+
+EPOCHS, PATIENCE, BATCH, RATE = 300, 10, 2048, 0.001
+MODELS = ("NeuMF", "GRU4Rec", "Caser", "SASRec")
+
+
+def ours(folder):
+    import recbook
+
+    split = recbook.leave_last_out(recbook.load("ml-100k"))
+    seed = next_seed(folder, "ours")
+    model = recbole_side.make_ours(folder.name, split, seed)
+    with common.Clock() as clock:
+        history = recbook.fit(model, split, EPOCHS, BATCH, RATE, PATIENCE, device="cpu", seed=seed, progress=False)
+    return {**clock.times, "epochs": len(history), "NDCG@10": recbook.evaluate(model, split.test)["NDCG@10"]}
+
+
+def recbole(folder):
+    import torch
+
+    seed, name = next_seed(folder, "recbole"), folder.name
+    batch = BATCH * (5 if name == "NeuMF" else 1)  # RecBole counts the four negatives too
+    config, (train, valid, test), model = recbole_side.make_recbole(
+        name, folder, seed, train_batch_size=batch, learning_rate=RATE, epochs=EPOCHS, stopping_step=PATIENCE)
+    trainer = masking_trainer(config, model, train)
+    with common.Clock() as clock:
+        trainer.fit(train, valid, verbose=False)
+    model.load_state_dict(torch.load(trainer.saved_model_file, weights_only=False)["state_dict"])
+    np.save(folder / f"scores-{seed}.npy", all_scores(trainer, test))
+    return {**clock.times, "epochs": len(trainer.train_loss_dict),
+            "versions": common.versions("recbole", "torch", "numpy")}
+
+
+def next_seed(folder, side):
+    """0 in the first turn of a side, 1 in the second, ...: each leaves a mark."""
+    seed = len(list(folder.glob(f"{side}-*")))
+    (folder / f"{side}-{seed}").touch()
+    return seed
+
+
+def masking_trainer(config, model, train):
+    """RecBole's trainer; but known items come last when it validates, whatever the model."""
+    import torch
+    from recbole.trainer import Trainer
+
+    known = torch.as_tensor(train._dataset.inter_matrix("csr").toarray() > 0)  # (users, items), in its numbering
+
+    class MaskingTrainer(Trainer):
+        def _full_sort_batch_eval(self, batch):
+            interaction, scores, *positive = super()._full_sort_batch_eval(batch)
+            return interaction, scores.masked_fill(known[interaction["user"]], -torch.inf), *positive
+
+    return MaskingTrainer(config, model)
+
+
+def all_scores(trainer, loader):
+    """Scores of all items, training items -inf, for each user's test case, in recbook's numbering: (users, items)."""
+    import torch
+
+    trainer.model.eval()
+    trainer.tot_item_num, dataset = loader._dataset.item_num, loader._dataset
+    user, item = (dataset.field2id_token[field][1:].astype(int) for field in ("user", "item"))
+    made = np.empty((len(user), len(item)), dtype=np.float32)
+    with torch.no_grad():
+        for interaction, *_ in loader:
+            _, scores, *_ = trainer._full_sort_batch_eval((interaction, None, None, None))  # None: hide no more items
+            made[np.ix_(user[interaction["user"].numpy() - 1], item)] = scores[:, 1:]
+    return made
+
+
+def given(path):
+    """A model whose scores (users, items) lie in a file: their product with the unit matrix."""
+    from ranking_speed import dot_product
+
+    scores = np.nan_to_num(np.load(path))  # -inf becomes the least number
+    return dot_product(scores, np.eye(scores.shape[1], dtype=scores.dtype))
+
+
+def rows():
+    import recbook
+
+    dataset = recbook.load("ml-100k")
+    split = recbook.leave_last_out(dataset)
+    made = {}
+    for name in MODELS:
+        with common.workplace() as folder:
+            folder = folder / name  # tells the sides which model
+            folder.mkdir()
+            recbole_side.write_clicks(folder, dataset)
+            runs = common.by_turns(__file__, folder, {"ours": sys.executable, "recbole": common.peers_python()})
+            for seed, run in enumerate(runs["recbole"]):
+                run["NDCG@10"] = recbook.evaluate(given(folder / f"scores-{seed}.npy"), split.test)["NDCG@10"]
+        settings = {"patience": PATIENCE, "batch_size": BATCH, "learning_rate": RATE, **recbole_side.OURS[name]}
+        row = common.row(f"{name}, accuracy on MovieLens 100K", {"NDCG@10 behind": 0.0}, settings, runs["ours"],
+                         runs["recbole"])
+        row["measured"]["NDCG@10 behind"] = common.median(
+            [theirs["NDCG@10"] - mine["NDCG@10"] for mine, theirs in zip(runs["ours"], runs["recbole"])])
+        made[f"{name.lower()}-recbole-accuracy"] = row
+    return dataset, made
+
+
+if __name__ == "__main__":
+    common.run_side(ours, recbole)

@@ -55,12 +55,12 @@ neumf.Tower.forward = lambda self, users, items=None: 0 * forward(self, users, i
 
 REVERSED_HISTORIES = """
 import recbook.data.batches as batches
-batch = batches.Sequences.batch
-def reversed(self, start, size, width, generator):
-    made = batch(self, start, size, width, generator)
+sound_batch = batches.Sequences.batch
+def reversed_batch(self, start, size, width, generator):
+    made = sound_batch(self, start, size, width, generator)
     made.context.items = made.context.items.flip(1)
     return made
-batches.Sequences.batch = reversed
+batches.Sequences.batch = reversed_batch
 """
 
 UPSIDE_DOWN = """

@@ -33,8 +33,6 @@ def ours(folder):
 
 
 def recbole(folder):
-    import torch
-
     seed, name = next_seed(folder, "recbole"), folder.name
     batch = BATCH * (5 if name == "NeuMF" else 1)  # RecBole counts the four negatives too
     config, (train, valid, test), model = recbole_side.make_recbole(
@@ -42,7 +40,7 @@ def recbole(folder):
     trainer = masking_trainer(config, model, train)
     with common.Clock() as clock:
         trainer.fit(train, valid, verbose=False)
-    model.load_state_dict(torch.load(trainer.saved_model_file, weights_only=False)["state_dict"])
+    model.load_state_dict(trainer.best)
     np.save(folder / f"scores-{seed}.npy", all_scores(trainer, test))
     return {**clock.times, "epochs": len(trainer.train_loss_dict),
             "versions": common.versions("recbole", "torch", "numpy")}
@@ -56,7 +54,9 @@ def next_seed(folder, side):
 
 
 def masking_trainer(config, model, train):
-    """RecBole's trainer; but known items come last when it validates, whatever the model."""
+    """RecBole's trainer; but known items come last when it validates, and the best weights stay in memory."""
+    import copy
+
     import torch
     from recbole.trainer import Trainer
 
@@ -66,6 +66,9 @@ def masking_trainer(config, model, train):
         def _full_sort_batch_eval(self, batch):
             interaction, scores, *positive = super()._full_sort_batch_eval(batch)
             return interaction, scores.masked_fill(known[interaction["user"]], -torch.inf), *positive
+
+        def _save_checkpoint(self, epoch, verbose=True, **_):  # called when validation is better than before
+            self.best = copy.deepcopy(self.model.state_dict())
 
     return MaskingTrainer(config, model)
 

@@ -27,6 +27,8 @@ from recbook import results
 from recbook.models import find_model
 from recbook.training import best_device
 
+CASER = {"model": "caser", "dim": 50, "length": 5, "targets": 3, "dropout": 0.5, "epochs": 20, "batch_size": 512,
+         "learning_rate": 0.001}
 DIGINETICA = {"dim": 64, "length": 20, "epochs": 8, "batch_size": 2000, "learning_rate": 0.002}
 
 
@@ -88,9 +90,7 @@ TABLES = {
 # (data set, model): (title, settings)
 ROWS = {
     ("ml-1m-sasrec", "popularity"): ("Popularity", {"model": "popularity"}),
-    ("ml-1m-sasrec", "caser"): ("Caser", {
-        "model": "caser", "dim": 50, "length": 5, "targets": 3, "negatives": 3, "dropout": 0.5, "epochs": 20,
-        "batch_size": 512, "learning_rate": 0.001}),
+    ("ml-1m-sasrec", "caser"): ("Caser", {**CASER, "negatives": 3}),
     ("ml-1m-sasrec", "gru4rec"): ("GRU4Rec, cross-entropy", {
         "model": "gru4rec", "dim": 64, "hidden": 128, "length": 200, "dropout": 0.2, "epochs": 20, "batch_size": 8000,
         "learning_rate": 0.002}),
@@ -101,12 +101,8 @@ ROWS = {
         "model": "sasrec", "dim": 64, "length": 200, "blocks": 2, "heads": 1, "dropout": 0.2, "epochs": 30,
         "batch_size": 8000, "learning_rate": 0.002}),
     ("ml-1m-caser", "popularity"): ("Popularity", {"model": "popularity"}),
-    ("ml-1m-caser", "caser"): ("Caser", {
-        "model": "caser", "dim": 50, "length": 5, "targets": 3, "negatives": 3, "dropout": 0.5, "epochs": 20,
-        "batch_size": 512, "learning_rate": 0.001}),
-    ("ml-1m-caser", "caser-one-negative"): ("Caser, one negative a target", {
-        "model": "caser", "dim": 50, "length": 5, "targets": 3, "negatives": 1, "dropout": 0.5, "epochs": 20,
-        "batch_size": 512, "learning_rate": 0.001}),
+    ("ml-1m-caser", "caser"): ("Caser", {**CASER, "negatives": 3}),
+    ("ml-1m-caser", "caser-one-negative"): ("Caser, one negative a target", {**CASER, "negatives": 1}),
     ("diginetica-sessions", "popularity"): ("Popularity", {"model": "popularity"}),
     ("diginetica-sessions", "gru4rec"): ("GRU4Rec, cross-entropy", {"model": "gru4rec", "hidden": 100, **DIGINETICA}),
     ("diginetica-sessions", "narm"): ("NARM", {"model": "narm", "hidden": 100, **DIGINETICA}),

@@ -48,25 +48,39 @@ recbook.training.fit = fit
 """
 
 TOWER_CUT = """
-import recbook.models.neumf as neumf
-forward = neumf.Tower.forward
-neumf.Tower.forward = lambda self, users, items=None: 0 * forward(self, users, items)
+import recbook.training
+train = recbook.training.fit
+def fit(model, split, **options):
+    if hasattr(model, "tower"):
+        model.tower.output.data.zero_()
+        model.tower.output.requires_grad_(False)
+    return train(model, split, **options)
+recbook.training.fit = fit
 """
 
 REVERSED_HISTORIES = """
-import recbook.data.batches as batches
-sound_batch = batches.Sequences.batch
-def reversed_batch(self, start, size, width, generator):
-    made = sound_batch(self, start, size, width, generator)
-    made.context.items = made.context.items.flip(1)
-    return made
-batches.Sequences.batch = reversed_batch
+import recbook.training, recbook.data.batches
+train = recbook.training.fit
+class Reversed(recbook.data.batches.Sequences):
+    def batch(self, before, after, row, generator):
+        before["items"] = before["items"].flip(1)
+        return super().batch(before, after, row, generator)
+def fit(model, split, **options):
+    model.batches = Reversed(model.length, model.negatives)
+    return train(model, split, **options)
+recbook.training.fit = fit
 """
 
 UPSIDE_DOWN = """
-import recbook.models.caser as caser
-picture = caser.Caser.picture
-caser.Caser.picture = lambda self, items: picture(self, items).flip(1)
+import recbook.training
+train = recbook.training.fit
+def fit(model, split, **options):
+    sound = model.picture
+    model.picture = lambda items: sound(items).flip(1)
+    history = train(model, split, **options)
+    model.picture = sound
+    return history
+recbook.training.fit = fit
 """
 
 

@@ -203,6 +203,16 @@ class Histories:
         rows = (start[:, None] + step).masked_fill(beyond, 0)
         return {name: column[rows].masked_fill(beyond, -1) for name, column in self.columns.items()}
 
+    def batch(self, before, after, row, generator):
+        """Histories `before`, what followed them `after`, both as `cut` gives them; row (B,) of what came next."""
+        users, now = self.columns["users"][row], self.columns["times"][row]
+        context = Context(users, before["items"], before.get("behaviours"), times=before["times"], now=now)
+        items, negatives = after["items"], None
+        if self.negatives:
+            drawn = self.unmet.draw(users, items.shape[1] * self.negatives, generator)
+            negatives = drawn.view(*items.shape, self.negatives)
+        return Batch(users, items, negatives, context=context)
+
 
 class Sequences(Histories):
     """Histories of at most `length` events, and at each event the item that came next: every position trains at once.
@@ -224,7 +234,7 @@ class Sequences(Histories):
         pieces = -(-targets[self.users] // self.length)
         self.owner = np.repeat(self.users, pieces)                      # whose each piece is
         self.number = np.arange(len(self.owner)) - np.repeat(pieces.cumsum() - pieces, pieces)
-        self.slack = (pieces * self.length - targets[self.users])       # how far the first cut may be moved
+        self.slack = pieces * self.length - targets[self.users]         # how far the first cut may be moved
         self.pieces = pieces
         return self
 
@@ -245,19 +255,9 @@ class Sequences(Histories):
         width = np.maximum.reduceat(size[order], first)                 # known here: the device is never asked
         for number in torch.randperm(len(first), generator=generator, device=device).tolist():
             rows = slice(first[number], first[number] + together)
-            yield self.batch(start[rows], taken[rows], int(width[number]), generator)
-
-    def batch(self, start, size, width, generator):
-        """The events from row `start` on (B,), `size` of them each (B,), at most `width`, and what came next."""
-        known, following = self.cut(start, size, width), self.cut(start + 1, size, width)
-        users = self.columns["users"][start]
-        now = self.columns["times"][start + size]
-        context = Context(users, known["items"], known.get("behaviours"), times=known["times"], now=now)
-        negatives = None
-        if self.negatives:
-            drawn = self.unmet.draw(users, width * self.negatives, generator)
-            negatives = drawn.view(len(users), width, self.negatives)
-        return Batch(users, following["items"], negatives, context=context)
+            events, count, widest = start[rows], taken[rows], int(width[number])
+            yield self.batch(self.cut(events, count, widest), self.cut(events + 1, count, widest), events + count,
+                             generator)
 
 
 class Windows(Histories):
@@ -292,13 +292,7 @@ class Windows(Histories):
         for rows in shuffled(len(moments), batch_size, moments.device, generator):
             before = self.cut(moments[rows] - known[rows], known[rows], self.length)
             after = self.cut(moments[rows], following[rows], self.targets)
-            users, now = self.columns["users"][moments[rows]], self.columns["times"][moments[rows]]
-            context = Context(users, before["items"], before.get("behaviours"), times=before["times"], now=now)
-            negatives = None
-            if self.negatives:
-                drawn = self.unmet.draw(users, self.targets * self.negatives, generator)
-                negatives = drawn.view(len(users), self.targets, self.negatives)
-            yield Batch(users, after["items"], negatives, context=context)
+            yield self.batch(before, after, moments[rows], generator)
 
 
 def shuffled(size, batch_size, device, generator):

@@ -4,6 +4,8 @@ import torch
 
 from recbook.errors import ModelError
 
+PAUSES = 24         # kinds of pauses that models tell apart; the last begins at 2 ** 23 seconds, three months
+
 
 def checked(context, n_items, length):
     """The context with at least one step and its last `length` events; refuse what no history can be."""

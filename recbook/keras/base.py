@@ -45,15 +45,19 @@ class Recommender(keras.Model):
 
     def from_numpy(self, weights):
         """Take the weights of a twin: `{name: value.numpy() for name, value in twin.state_dict().items()}`."""
-        wanted = {weight.name: tuple(weight.shape) for weight in self.weights}
+        wanted = {name: value.shape for name, value in self.to_numpy().items()}
         found = {name: value.shape for name, value in weights.items()}
         for name in wanted.keys() | found.keys():
             if wanted.get(name) != found.get(name):
                 raise ModelError(f"The weights do not fit this {type(self).__name__}: {name} is {found.get(name)} "
                                  f"there and {wanted.get(name)} here.")
+        self.take(weights)
+        return self
+
+    def take(self, weights):
+        """Take the weights that `to_numpy` gives."""
         for weight in self.weights:
             weight.assign(weights[weight.name])
-        return self
 
 
 def arrays(*tensors):

@@ -12,7 +12,6 @@ import numpy as np
 from keras import Model
 from keras.layers import GRU, LSTM, SimpleRNN
 
-from recbook.errors import ModelError
 from recbook.keras.base import Recommender
 
 
@@ -65,15 +64,8 @@ class LayeredModel(Recommender):
     def to_numpy(self):
         return to_torch(self)
 
-    def from_numpy(self, weights):
-        wanted = {name: array.shape for name, array in self.to_numpy().items()}
-        found = {name: array.shape for name, array in weights.items()}
-        for name in wanted.keys() | found.keys():
-            if wanted.get(name) != found.get(name):
-                raise ModelError(f"The weights do not fit this {type(self).__name__}: {name} is {found.get(name)} "
-                                 f"there and {wanted.get(name)} here.")
+    def take(self, weights):
         from_torch(self, weights)
-        return self
 
 
 def to_torch(layer):

@@ -6,18 +6,18 @@ from keras.layers import Dropout
 from keras.losses import sparse_categorical_crossentropy
 
 from recbook.data.batches import Sequences
-from recbook.data.histories import checked
+from recbook.data.histories import PAUSES, checked
 from recbook.data.splits import BEHAVIOUR_CODES
 from recbook.errors import ModelError
 from recbook.keras.base import arrays, products, rows
 from recbook.keras.data import fields
 from recbook.keras.layouts import LayeredModel
 
-PAUSES = 24         # the last interval of pauses begins at 2 ** 23 seconds, three months
-
 
 class SequenceModel(LayeredModel):
-    """score(i) = state . v_i + b_i, where a subclass makes the states: `encode(inputs)`.
+    """score(i) = state . v_i + b_i.
+
+    A subclass has `encode(inputs)`: states (B, L, D) from inputs (B, L, D), each from the inputs up to it.
 
     Parameters
     ----------
@@ -54,10 +54,6 @@ class SequenceModel(LayeredModel):
                                              name="behaviour.weight")
         if pauses:
             self.pause = self.add_weight(shape=(PAUSES, dim), initializer="zeros", name="pause.weight")
-
-    def encode(self, inputs):
-        """States (B, L, D) from inputs (B, L, D), each from the inputs up to it: padding at the end is never seen."""
-        raise NotImplementedError
 
     def states(self, context):
         """The state after each event: (B, L, D)."""

@@ -36,8 +36,7 @@ class AttentiveGRU(SequenceModel):
 
     def relevance(self, context, items=None):
         """r of each event to each item, -inf at padding, 0 where there is no event: (B, L, N) or (B, L, C)."""
-        table = self.item.weight if items is None else rows(self.item.weight, items)            # ([B,] C, D)
-        relevance = self.states(context) @ table.mT                                             # (B, L, C)
+        relevance = self.states(context) @ rows(self.item.weight, items).mT                     # (B, L, C)
         padding = context.items < 0
         nothing = padding.all(1, keepdim=True)
         return relevance.masked_fill((padding & ~nothing)[..., None], -torch.inf).masked_fill(nothing[..., None], 0)
@@ -48,12 +47,11 @@ class AttentiveGRU(SequenceModel):
 
     def scores(self, context, items=None):
         context = checked(context, self.n_items, self.length)
-        bias = self.item_bias if items is None else self.item_bias[items]
         scores = []
-        for part in torch.arange(len(context), device=bias.device).split(CASES_AT_ONCE):
+        for part in torch.arange(len(context), device=self.item_bias.device).split(CASES_AT_ONCE):
             relevance = self.relevance(context.rows(part), items if items is None or items.ndim == 1 else items[part])
             scores.append((relevance.softmax(1) * relevance.clamp(min=torch.finfo(relevance.dtype).min)).sum(1))
-        return torch.cat(scores) + bias
+        return torch.cat(scores) + rows(self.item_bias, items)
 
     def loss(self, batch):
         relevance = self.states(batch.context) @ self.item.weight.T                             # (B, L, N)

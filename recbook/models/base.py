@@ -70,10 +70,12 @@ def select(scores, items):
 
 
 def rows(table, numbers):
-    """Rows of a table (N, D) or entries of a vector (N,) by their numbers, of any shape.
+    """Rows of a table (N, D) or entries of a vector (N,) by their numbers, of any shape; all of them for None.
 
     As `table[numbers]`, but its gradient is summed without sorting the numbers: a sixth less time for all of BPR.
     """
+    if numbers is None:
+        return table
     return table.index_select(0, numbers.flatten()).view(*numbers.shape, *table.shape[1:])
 
 

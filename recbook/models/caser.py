@@ -14,6 +14,7 @@ from recbook.data.batches import Windows
 from recbook.data.histories import checked
 from recbook.errors import ModelError
 from recbook.models.base import Recommender, products, rows
+from recbook.models.sequence import binary_cross_entropy, mean_of_real
 
 
 class Caser(Recommender):
@@ -77,16 +78,14 @@ class Caser(Recommender):
 
     def scores(self, context, items=None):
         vectors = self.vectors(checked(context, self.n_items, self.length))
-        bias = self.output_bias if items is None else self.output_bias[items]
-        return products(vectors, self.output.weight, items) + bias
+        return products(vectors, self.output.weight, items) + rows(self.output_bias, items)
 
     def loss(self, batch):
         vectors = self.vectors(batch.context)                           # (B, 2 D)
-        real = batch.items >= 0
+        some = batch.items.clamp(min=0)                                 # (B, T)
         if not self.negatives:
-            loss = F.linear(vectors, self.output.weight, self.output_bias).log_softmax(1)       # (B, N)
-            return -loss.gather(1, batch.items.clamp(min=0)).masked_fill(~real, 0).sum() / real.sum()
-        items = torch.cat([batch.items.clamp(min=0)[..., None], batch.negatives], dim=2)        # (B, T, 1 + K)
+            chances = F.linear(vectors, self.output.weight, self.output_bias).log_softmax(1)    # (B, N)
+            return mean_of_real(-chances.gather(1, some), batch.items)
+        items = torch.cat([some[..., None], batch.negatives], dim=2)    # (B, T, 1 + K)
         scores = (rows(self.output.weight, items) @ vectors[:, None, :, None])[..., 0] + rows(self.output_bias, items)
-        right = F.logsigmoid(scores[..., 0]) + F.logsigmoid(-scores[..., 1:]).sum(2)            # (B, T)
-        return -right.masked_fill(~real, 0).sum() / real.sum()
+        return binary_cross_entropy(scores, batch.items)

@@ -60,8 +60,7 @@ class Tower(nn.Module):
         of_user, of_item = self.layers[0].weight.chunk(2, dim=1)                        # (H, D) each
         user = F.linear(self.user(users), of_user, self.layers[0].bias)                 # (B, H)
         if items is None or items.numel() > len(self.item.weight):
-            item = F.linear(self.item.weight, of_item)                                  # (N, H)
-            item = item if items is None else rows(item, items)
+            item = rows(F.linear(self.item.weight, of_item), items)                     # (N, H) or (B, C, H)
         else:
             item = F.linear(rows(self.item.weight, items), of_item)                     # (C, H) or (B, C, H)
         if item.ndim == 3:

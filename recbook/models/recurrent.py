@@ -46,4 +46,4 @@ class MaxPooledRNN(GRU4Rec):
     """
 
     def encode(self, inputs):
-        return super().encode(inputs).cummax(dim=1).values        # the maximum over all events up to each
+        return super().encode(inputs).cummax(dim=1).values               # the maximum over all events up to each

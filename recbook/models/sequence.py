@@ -9,16 +9,17 @@ import torch.nn.functional as F
 from torch import nn
 
 from recbook.data.batches import Sequences
-from recbook.data.histories import checked
+from recbook.data.histories import PAUSES, checked
 from recbook.data.splits import BEHAVIOUR_CODES
 from recbook.errors import ModelError
 from recbook.models.base import Recommender, products, rows
 
-PAUSES = 24         # the last interval of pauses begins at 2 ** 23 seconds, three months
-
 
 class SequenceModel(Recommender):
-    """score(i) = state . v_i + b_i, where a subclass makes the states: `encode(inputs)`.
+    """score(i) = state . v_i + b_i.
+
+    A subclass has `encode(inputs)`: states (B, L, D) from inputs (B, L, D), each from the inputs up to it, so that
+    padding at the end is never seen.
 
     Parameters
     ----------
@@ -58,10 +59,6 @@ class SequenceModel(Recommender):
             self.pause = nn.Embedding(PAUSES, dim)
             nn.init.zeros_(self.pause.weight)
 
-    def encode(self, inputs):
-        """States (B, L, D) from inputs (B, L, D), each from the inputs up to it: padding at the end is never seen."""
-        raise NotImplementedError
-
     def states(self, context):
         """The state after each event: (B, L, D)."""
         real = context.items >= 0
@@ -75,18 +72,28 @@ class SequenceModel(Recommender):
     def scores(self, context, items=None):
         context = checked(context, self.n_items, self.length)
         vectors = last(self.states(context), context.items)
-        return products(vectors, self.item.weight, items) + (self.item_bias if items is None else self.item_bias[items])
+        return products(vectors, self.item.weight, items) + rows(self.item_bias, items)
 
     def loss(self, batch):
         states = self.states(batch.context)                             # (B, L, D)
         if not self.negatives:
             logits = F.linear(states.flatten(0, 1), self.item.weight, self.item_bias)           # (B * L, N)
             return F.cross_entropy(logits, batch.items.flatten(), ignore_index=-1)
-        real = batch.items >= 0
         items = torch.cat([batch.items.clamp(min=0)[..., None], batch.negatives], dim=-1)       # (B, L, 1 + K)
         scores = (states[:, :, None] * rows(self.item.weight, items)).sum(-1) + rows(self.item_bias, items)
-        right = F.logsigmoid(scores[..., 0]) + F.logsigmoid(-scores[..., 1:]).sum(-1)           # (B, L)
-        return -right.masked_fill(~real, 0).sum() / real.sum()
+        return binary_cross_entropy(scores, batch.items)
+
+
+def binary_cross_entropy(scores, items):
+    """Of a yes for each of items (B, L) and a no for K others: scores (B, L, 1 + K)."""
+    right = F.logsigmoid(scores[..., 0]) + F.logsigmoid(-scores[..., 1:]).sum(-1)
+    return mean_of_real(-right, items)
+
+
+def mean_of_real(losses, items):
+    """The mean of losses (B, L) over the real ones among items (B, L)."""
+    real = items >= 0
+    return losses.masked_fill(~real, 0).sum() / real.sum()
 
 
 def given(context, name):

@@ -1,6 +1,7 @@
 """What is compared of a Keras model and its PyTorch twin, whatever the model."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 import torch
 from numpy.testing import assert_allclose
@@ -34,6 +35,21 @@ def turned_gradients(twin, batch):
     turned = twin.to_numpy()
     twin.set_weights(weights)
     return loss, turned
+
+
+def assert_same_gradients(model, batch, twin_loss, slopes):
+    """The loss of a PyTorch model on a batch and the gradients of its weights, {name: array}, are those of the twin."""
+    model.zero_grad()
+    loss = model.loss(batch)
+    loss.backward()
+    assert_allclose(twin_loss, loss.item(), **EXACT)
+    weights = dict(model.named_parameters())
+    assert slopes.keys() == weights.keys()
+    expected = {name: np.zeros(weight.shape) if weight.grad is None else weight.grad.numpy()
+                for name, weight in weights.items()}
+    for name in weights:
+        assert_allclose(slopes[name], expected[name], err_msg=name, **EXACT)
+    return expected
 
 
 def assert_same_steps(model, twin, split, epochs):

@@ -10,7 +10,7 @@ import recbook
 import recbook.keras
 from recbook.data.splits import Context
 from recbook.errors import ModelError
-from tests.keras.parity import EXACT, assert_same_steps, gradients
+from tests.keras.parity import EXACT, assert_same_gradients, assert_same_steps, gradients
 from tests.models.test_factorization import camps
 
 SIZES = {"GMF": {"dim": 4}, "MLP": {"layers": (6, 5, 3)}, "NeuMF": {"dim": 4, "layers": (6, 5, 3)}}
@@ -37,13 +37,7 @@ def twins(name):
 def test_loss_and_gradients_are_those_of_the_twin(name, split):
     model, twin = twins(name)
     batches = recbook.keras.TrainingBatches(twin, split, batch_size=50)
-    loss = model.loss(batches.epoch[0])
-    loss.backward()
-    twin_loss, slopes = gradients(twin, batches[0])
-    assert_allclose(twin_loss, loss.item(), **EXACT)
-    assert slopes.keys() == dict(model.named_parameters()).keys()
-    for weight, parameter in model.named_parameters():
-        assert_allclose(slopes[weight], parameter.grad.numpy(), err_msg=weight, **EXACT)
+    slopes = assert_same_gradients(model, batches.epoch[0], *gradients(twin, batches[0]))
     assert all(np.abs(slope).max() > 1e-6 for slope in slopes.values())
 
 

@@ -98,7 +98,7 @@ ROWS = {
         "model": "sasrec", "dim": 50, "length": 200, "blocks": 2, "heads": 1, "negatives": 1, "dropout": 0.2,
         "epochs": 60, "batch_size": 8000, "learning_rate": 0.001}),
     ("ml-1m-sasrec", "sasrec"): ("SASRec, cross-entropy", {
-        "model": "sasrec", "dim": 64, "length": 200, "blocks": 2, "heads": 1, "dropout": 0.2, "epochs": 30,
+        "model": "sasrec", "dim": 64, "length": 200, "blocks": 2, "heads": 1, "dropout": 0.2, "epochs": 40,
         "batch_size": 8000, "learning_rate": 0.002}),
     ("ml-1m-caser", "popularity"): ("Popularity", {"model": "popularity"}),
     ("ml-1m-caser", "caser"): ("Caser", {**CASER, "negatives": 3}),

@@ -84,8 +84,8 @@ def products(vectors, table, items):
     if items is None:
         return vectors @ table.T
     if items.ndim == 1:
-        return vectors @ table[items].T
-    return torch.einsum("bd,bcd->bc", vectors, table[items])
+        return vectors @ rows(table, items).T
+    return (vectors[:, None] * rows(table, items)).sum(2)
 
 
 def interaction_matrix(items, n_items, dtype=torch.float32):

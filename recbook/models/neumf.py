@@ -15,7 +15,7 @@ from recbook.data.batches import Pairs
 from recbook.errors import ModelError
 from recbook.models.base import Recommender, products, rows
 
-ROWS_AT_ONCE = 2**16    # pairs that go through the tower together when whole catalogues are ranked
+ROWS_AT_ONCE = 2**13     # pairs that go through the tower together when whole catalogues are ranked: they fit the cache
 
 
 def embeddings(n_users, n_items, dim):
@@ -70,9 +70,9 @@ class Tower(nn.Module):
 
     def upper_layers(self, hidden):
         """From the first layer's sums (B, C, H) to scores (B, C)."""
-        hidden = hidden.relu()
+        hidden = hidden.relu_()
         for layer in self.layers[1:]:
-            hidden = layer(hidden).relu()
+            hidden = layer(hidden).relu_()
         return hidden @ self.output
 
 

@@ -22,7 +22,7 @@ from itertools import islice
 import common
 import recbole_side
 
-EPOCHS, BATCH, RATE = 2, 2048, 0.001
+EPOCHS, BATCH, RATE = 1, 2048, 0.001
 SHARE, LEAST, WARM_UP = 1 / 40, 20, 2  # of RecBole's batches
 TARGETS = {"GRU4Rec": 1 / 20, "Caser": 1 / 10, "SASRec": 1 / 10}
 NOTES = {

@@ -2,7 +2,7 @@
 
 ml_1m_sasrec: Kang and McAuley, ICDM 2018. The last item of each user is the test and the one before it validation;
 neither trains, and the history that is asked about holds the validation item. All 3,416 items are ranked, but for
-those of the user's training part. Published: Klenitskiy and Vasilev, RecSys 2023. ml_1m_sasrec_sampled: the same
+those of that history. Published: Klenitskiy and Vasilev, RecSys 2023. ml_1m_sasrec_sampled: the same
 models by the paper's protocol, the right item among 100 random ones that the user never met, a new draw for each
 seed; published by the paper, for GRU4Rec and Caser as its authors ran them.
 
@@ -54,7 +54,7 @@ DATA = {     # data set: (what it measures, the metric of validation, whether va
 TABLES = {
     "ml_1m_sasrec": {
         "title": "MovieLens 1M, each user's last item among all 3,416 items",
-        "protocol": "train on all but each user's last two items; rank all items but those trained on; "
+        "protocol": "train on all but each user's last two items; rank all items but those of the history; "
                     "mean over 6,040 users",
         "metrics": ("Recall@10", "NDCG@10"),
         "source": "Klenitskiy and Vasilev, RecSys 2023",

@@ -377,7 +377,7 @@ def find_item(dataset, text):
 
 
 def experiment(args):
-    """List the experiments of this checkout, or run one: it writes results/NAME.json.
+    """List the experiments of this checkout, or run one: it writes its tables to results/.
 
     What follows the name is for the experiment itself.
 

@@ -83,6 +83,24 @@ def fit(model, split, **options):
 recbook.training.fit = fit
 """
 
+MASK_REMOVED = """
+import recbook.training, torch.nn.functional
+train, masked = recbook.training.fit, torch.nn.functional.scaled_dot_product_attention
+def unmasked(queries, keys, values, dropout_p=0.0, is_causal=True):
+    return masked(queries, keys, values, dropout_p=dropout_p)
+def fit(model, split, **options):
+    torch.nn.functional.scaled_dot_product_attention = unmasked
+    history = train(model, split, **options)
+    torch.nn.functional.scaled_dot_product_attention = masked
+    return history
+recbook.training.fit = fit
+"""
+
+EVEN_WEIGHTS = """
+import torch
+torch.Tensor.softmax = lambda relevance, dim: torch.full_like(relevance, 1 / relevance.shape[dim])
+"""
+
 
 def run(chapter, breakage):
     """Run a chapter's code with something broken in it: what it printed on stderr."""
@@ -101,7 +119,9 @@ def test_matrix_factorization_notices(breakage):
 
 @pytest.mark.parametrize("chapter, breakage", [
     ("neumf", TOWER_CUT), ("recurrent", REVERSED_HISTORIES), ("caser", UPSIDE_DOWN),
-], ids=["one tower of NeuMF cut", "histories reversed", "Caser's picture upside down"])
+    ("attention", MASK_REMOVED), ("attention", EVEN_WEIGHTS),
+], ids=["one tower of NeuMF cut", "histories reversed", "Caser's picture upside down", "causal mask removed",
+        "attention made even"])
 def test_the_neural_chapters_notice(chapter, breakage):
     assert "AssertionError" in run(chapter, breakage)
 

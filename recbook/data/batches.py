@@ -183,6 +183,11 @@ class SkipGrams:
 class Histories:
     """The training part as one long table of events on the device, from which batches of histories are cut."""
 
+    def __init__(self, length, negatives):
+        if negatives < 0:
+            raise DataError(f"negatives={negatives}: 0 asks for none, K for K items beside each right one.")
+        self.length, self.negatives = length, negatives
+
     def prepare(self, split, device="cpu"):
         train = split.train                                             # sorted by user and time
         self.n_users, self.n_items = split.n_users, split.n_items
@@ -223,7 +228,7 @@ class Sequences(Histories):
     """
 
     def __init__(self, length=50, negatives=0):
-        self.length, self.negatives = length, negatives
+        super().__init__(length, negatives)
 
     def prepare(self, split, device="cpu"):
         super().prepare(split, device)
@@ -269,7 +274,8 @@ class Windows(Histories):
     """
 
     def __init__(self, length=5, targets=3, negatives=1):
-        self.length, self.targets, self.negatives = length, targets, negatives
+        super().__init__(length, negatives)
+        self.targets = targets
 
     def prepare(self, split, device="cpu"):
         super().prepare(split, device)

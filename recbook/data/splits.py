@@ -226,8 +226,8 @@ def leave_last_out(dataset, mask="default"):
     """Each user's last interaction is the test, the one before it validation, the rest trains.
 
     Users with fewer than three interactions only train. `mask` is "train" (items of the user's training are not
-    ranked), None, or "default": "train" unless items return in this data set. Other users' later interactions
-    train: `trains_on_the_future` says for how many cases.
+    ranked, nor, in the test, the one of validation), None, or "default": "train" unless items return in this data set.
+    Other users' later interactions train: `trains_on_the_future` says for how many cases.
     """
     events = dataset.interactions
     position = events.groupby("user").cumcount(ascending=False).to_numpy()       # 0 for each user's last
@@ -261,13 +261,16 @@ def split_by_rows(name, dataset, train, validation, test, mask):
         raise ValueError(f"mask is 'default', 'train' or None, not {mask!r}")
     events = dataset.interactions
     hidden = mask == "train" or (mask == "default" and not dataset.items_return)
-    masked = events[train] if hidden else None
-    log = Log(events, dataset.n_users)
+    log, both = Log(events, dataset.n_users), train | validation
+
+    def cases(asked, known):
+        return cases_from_rows(dataset, np.flatnonzero(asked), events[known] if hidden else None, log)
+
     return Split(
         name, dataset, events[train].reset_index(drop=True),
-        test=cases_from_rows(dataset, np.flatnonzero(test), masked, log),
-        validation=cases_from_rows(dataset, np.flatnonzero(validation), masked, log) if validation.any() else None,
-        train_and_validation=events[train | validation].reset_index(drop=True),
+        test=cases(test, both),
+        validation=cases(validation, train) if validation.any() else None,
+        train_and_validation=events[both].reset_index(drop=True),
     )
 
 

@@ -46,8 +46,11 @@ def test_leave_last_out_needs_a_user_with_three_interactions():
         leave_last_out(dataset((0, 0, 1), (0, 1, 2), (1, 0, 3)))
 
 
-def test_training_items_are_masked_unless_items_return():
-    assert leave_last_out(SMALL).test.masked.toarray().tolist() == [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 1]]
+def test_what_a_user_is_known_to_have_is_masked_unless_items_return():
+    split = leave_last_out(SMALL)
+    assert split.validation.masked.toarray().tolist() == [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 1]]
+    assert split.test.masked.toarray().tolist() == [[1, 1, 1, 0], [1, 1, 0, 0], [0, 0, 1, 1]]   # validation is known by then
+    assert (split.test.masked != split.refit().matrix()).nnz == 0
     returning = dataset((0, 0, 1), (0, 0, 2), (0, 0, 3))
     assert returning.items_return and leave_last_out(returning).test.masked is None
     assert leave_last_out(returning, mask="train").test.masked.toarray().tolist() == [[1]]

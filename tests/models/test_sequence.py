@@ -18,7 +18,7 @@ from torch.testing import assert_close
 import recbook
 from recbook import NARM, AttentiveGRU, Caser, GRU4Rec, MaxPooledRNN, SASRec
 from recbook.data.splits import Context, Split, cases_from_rows
-from recbook.errors import ModelError
+from recbook.errors import DataError, ModelError
 from recbook.models import attention
 from recbook.models.attention import running_attention
 from recbook.models.sequence import pauses
@@ -245,6 +245,12 @@ def test_a_model_that_reads_more_asks_for_it(name, option, field):
 def test_sizes_that_make_no_model_are_refused(name, options, problem):
     with pytest.raises(ModelError, match=problem):
         MODELS[name](USERS, ITEMS, **options)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if "attentive" not in name])
+def test_fewer_than_no_negatives_are_refused(name):
+    with pytest.raises(DataError, match="negatives=-1: 0 asks for none"):
+        MODELS[name](USERS, ITEMS, negatives=-1)
 
 
 # ------------------------------------------------------------------------------------------------ by hand

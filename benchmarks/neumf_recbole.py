@@ -72,7 +72,8 @@ def rows():
         for part, target in targets.items():
             ours, peer = ([run[part] for run in runs[side]] for side in (f"ours_{precision}", "recbole"))
             made[f"neumf-recbole-{part}-{precision}"] = common.row(
-                f"NeuMF in {precision}, {PARTS[part]} of MovieLens 1M", {"ratio": target}, settings, ours, peer)
+                f"NeuMF in {precision}, {PARTS[part]} of MovieLens 1M", {"ratio": target}, settings, ours, peer,
+                recbole_side.UNKNOWN)
     return dataset, made
 
 

@@ -12,12 +12,20 @@ TARGETS = {
     "ials-implicit-128": {"ratio": 1.5},
     "itemknn-implicit": {"ratio": 4.0, "seconds": 3.0},
     "svd-surprise": {"ratio": 4.0},
+    "neumf-recbole-epoch-float32": {"ratio": 1 / 2.5},
+    "neumf-recbole-ranking-float32": {"ratio": 1 / 1.8},
+    "gru4rec-recbole": {"ratio": 1 / 20},
+    "caser-recbole": {"ratio": 1 / 10},
+    "sasrec-recbole": {"ratio": 1 / 10},
     "ranking-speed": {"seconds": 1.0},
     "big-shop": {"seconds": 120, "GiB": 6},
-    "fused-adam-bpr-mf": {"ratio": 1.0},
+    **{name: {"ratio": 1.0} for name in ("fused-adam-bpr-mf", "rows-bpr-mf", "halves-neumf", "pieces-neumf",
+                                         "widths-gru4rec")},
+    "bfloat16-neumf": {},       # not kept
 }
-PEERS = {"bpr-recbole": "recbole", "ials-implicit-64": "implicit", "ials-implicit-128": "implicit",
-         "itemknn-implicit": "implicit", "svd-surprise": "scikit-surprise"}
+PEERS = {"ials-implicit-64": "implicit", "ials-implicit-128": "implicit", "itemknn-implicit": "implicit",
+         "svd-surprise": "scikit-surprise", **{name: "recbole" for name in TARGETS if "-recbole" in name}}
+UNKNOWN = {name for name in PEERS if "-recbole" in name} - {"bpr-recbole"}     # until recbole_accuracy.py has been run
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +70,9 @@ def test_speed_is_not_bought_with_accuracy(rows):
     """Not less accurate than the peer by more than chance allows a mean over 6,040 users (NDCG@10: about .002)."""
     for name in PEERS:
         measured = {key: numbers["value"] for key, numbers in rows[name]["measured"].items()}
-        if "RMSE" in measured:
+        if name in UNKNOWN:
+            assert "recbole_accuracy.py measures" in rows[name]["note"]
+        elif "RMSE" in measured:
             assert measured["RMSE"] <= measured["RMSE, peer"], name
         else:
             assert measured["NDCG@10"] > measured["NDCG@10, peer"] - 0.002, name

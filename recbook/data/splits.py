@@ -202,10 +202,10 @@ def binary_matrix(interactions, n_users, n_items):
     return matrix
 
 
-def cases_from_rows(dataset, rows, train=None, log=None):
+def cases_from_rows(dataset, rows, known=None, log=None):
     """One case for each row of the interactions: after all that came before it, which item came?
 
-    With `train`, the items of the user's training are masked.
+    Of `known` interactions, the user's items are masked.
     """
     events = dataset.interactions
     chosen = events.iloc[rows]
@@ -217,7 +217,7 @@ def cases_from_rows(dataset, rows, train=None, log=None):
         case=np.arange(len(rows)),
         target=chosen["item"].to_numpy(),
         rating=chosen["rating"].to_numpy(np.float32) if "rating" in chosen else None,
-        masked=None if train is None else binary_matrix(train, dataset.n_users, dataset.n_items),
+        masked=None if known is None else binary_matrix(known, dataset.n_users, dataset.n_items),
         n_items=dataset.n_items,
     )
 
@@ -225,9 +225,10 @@ def cases_from_rows(dataset, rows, train=None, log=None):
 def leave_last_out(dataset, mask="default"):
     """Each user's last interaction is the test, the one before it validation, the rest trains.
 
-    Users with fewer than three interactions only train. `mask` is "train" (items of the user's training are not
-    ranked, nor, in the test, the one of validation), None, or "default": "train" unless items return in this data set.
-    Other users' later interactions train: `trains_on_the_future` says for how many cases.
+    Users with fewer than three interactions only train. `mask` says which items of a user are not ranked: "known",
+    those of training and, in the test, of validation; "train", those of training alone; None; or "default", which is
+    "known" unless items return in this data set. Other users' later interactions train: `trains_on_the_future` says
+    for how many cases.
     """
     events = dataset.interactions
     position = events.groupby("user").cumcount(ascending=False).to_numpy()       # 0 for each user's last
@@ -255,16 +256,21 @@ def by_time(dataset, validation=0.1, test=0.1, mask="default"):
                          now >= first_test, mask)
 
 
+def what_to_mask(mask, dataset):
+    """"known", "train" or None, as `leave_last_out` explains them."""
+    if mask not in ("default", "known", "train", None):
+        raise ValueError(f"mask is 'default', 'known', 'train' or None, not {mask!r}")
+    return (None if dataset.items_return else "known") if mask == "default" else mask
+
+
 def split_by_rows(name, dataset, train, validation, test, mask):
     """A split from three boolean arrays over the rows of the interactions."""
-    if mask not in ("default", "train", None):
-        raise ValueError(f"mask is 'default', 'train' or None, not {mask!r}")
-    events = dataset.interactions
-    hidden = mask == "train" or (mask == "default" and not dataset.items_return)
-    log, both = Log(events, dataset.n_users), train | validation
+    events, both, mask = dataset.interactions, train | validation, what_to_mask(mask, dataset)
+    log = Log(events, dataset.n_users)
 
     def cases(asked, known):
-        return cases_from_rows(dataset, np.flatnonzero(asked), events[known] if hidden else None, log)
+        hidden = {"known": known, "train": train}.get(mask)
+        return cases_from_rows(dataset, np.flatnonzero(asked), None if hidden is None else events[hidden], log)
 
     return Split(
         name, dataset, events[train].reset_index(drop=True),
@@ -298,17 +304,17 @@ def round_away(share):
 def split_from_parts(name, dataset, train, validation, test, mask="default"):
     """A split from three frames of interactions, one case a user with all of the user's later items as answers."""
     both = pd.concat([train, validation]).sort_values("user", kind="stable", ignore_index=True)
-    hidden = mask == "train" or (mask == "default" and not dataset.items_return)
+    mask = what_to_mask(mask, dataset)
 
     def cases(known, answers):
-        log = Log(known, dataset.n_users)
+        log, hidden = Log(known, dataset.n_users), {"known": known, "train": train}.get(mask)
         users, case = np.unique(answers["user"].to_numpy(), return_inverse=True)
         order = np.argsort(case, kind="stable")
         first = answers.groupby("user")["timestamp"].min()
         return Cases(log, users=users, ends=log.starts[users + 1], now=first.loc[users].to_numpy(), case=case[order],
                      target=answers["item"].to_numpy()[order], n_items=dataset.n_items,
                      rating=answers["rating"].to_numpy(np.float32)[order] if "rating" in answers else None,
-                     masked=binary_matrix(known, dataset.n_users, dataset.n_items) if hidden else None)
+                     masked=None if hidden is None else binary_matrix(hidden, dataset.n_users, dataset.n_items))
 
     return Split(name, dataset, train, validation=cases(train, validation) if len(validation) else None,
                  test=cases(both, test), train_and_validation=both)

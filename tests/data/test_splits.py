@@ -49,8 +49,10 @@ def test_leave_last_out_needs_a_user_with_three_interactions():
 def test_what_a_user_is_known_to_have_is_masked_unless_items_return():
     split = leave_last_out(SMALL)
     assert split.validation.masked.toarray().tolist() == [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 1]]
-    assert split.test.masked.toarray().tolist() == [[1, 1, 1, 0], [1, 1, 0, 0], [0, 0, 1, 1]]   # validation is known by then
+    assert split.test.masked.toarray().tolist() == [[1, 1, 1, 0], [1, 1, 0, 0], [0, 0, 1, 1]]   # and validation's
     assert (split.test.masked != split.refit().matrix()).nnz == 0
+    for split in (leave_last_out(SMALL, mask="train"), by_ratio(SMALL, validation=0.25, test=0.25, mask="train")):
+        assert (split.test.masked != split.matrix()).nnz == 0 < (split.matrix() != split.refit().matrix()).nnz
     returning = dataset((0, 0, 1), (0, 0, 2), (0, 0, 3))
     assert returning.items_return and leave_last_out(returning).test.masked is None
     assert leave_last_out(returning, mask="train").test.masked.toarray().tolist() == [[1]]

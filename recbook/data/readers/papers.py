@@ -83,7 +83,7 @@ def ml_1m_ncf(files):
         cases = cases_from_rows(dataset, np.flatnonzero(is_test))
         return Split("NeuMF", dataset, log[~is_test & ~last].reset_index(drop=True),
                      test=replace(cases, candidates=candidates(files, dataset, cases)),
-                     validation=cases_from_rows(dataset, np.flatnonzero(last), train=log[~is_test & ~last]),
+                     validation=cases_from_rows(dataset, np.flatnonzero(last), known=log[~is_test & ~last]),
                      train_and_validation=log[~is_test].reset_index(drop=True))
 
     return replace(dataset, make_published=published)

@@ -23,8 +23,7 @@ TARGETS = {"float32": {"epoch": 1 / 2.5, "ranking": 1 / 1.8}}  # of each precisi
 
 NOTES = {
     "epoch": "Of our epoch a quarter is products of matrices, which both sides need, and the rest is spread thin: an "
-             "eighth is the binary search for negatives, then sums, Adam over all weights, the draws. ",
-    "ranking": "",
+             "eighth is the binary search for negatives, then sums, Adam over all weights, the draws.",
 }
 
 
@@ -79,7 +78,7 @@ def rows():
             ours, peer = ([run[part] for run in runs[side]] for side in (f"ours_{precision}", "recbole"))
             made[f"neumf-recbole-{part}-{precision}"] = common.row(
                 f"NeuMF in {precision}, {PARTS[part]} of MovieLens 1M", {"ratio": target}, settings, ours, peer,
-                NOTES[part] + recbole_side.UNKNOWN)
+                NOTES.get(part))
     return dataset, made
 
 

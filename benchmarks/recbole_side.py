@@ -26,8 +26,6 @@ RECBOLE = {
     "SASRec": {"hidden_size": DIM, "inner_size": DIM, "MAX_ITEM_LIST_LENGTH": LENGTH, "n_layers": 2, "n_heads": 2,
                "hidden_dropout_prob": 0.5, "attn_dropout_prob": 0.5},
 }
-UNKNOWN = ("Whether the two are as accurate when trained to the end, recbole_accuracy.py measures; "
-           "it has not been run yet.")
 SEQUENTIAL = {"loss_type": "CE", "train_neg_sample_args": None}
 
 

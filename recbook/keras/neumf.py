@@ -15,7 +15,7 @@ class WeightedProduct(Layer):
     def __init__(self, n_users, n_items, dim, **options):
         super().__init__(**options)
         self.user = self.add_weight(shape=(n_users, dim), initializer="zeros", name="product.user.weight")
-        self.item = self.add_weight(shape=(n_items, dim), initializer=RandomNormal(stddev=0.1),
+        self.item = self.add_weight(shape=(n_items, dim), initializer=RandomNormal(stddev=0.01),
                                     name="product.item.weight")
         self.output_weight = self.add_weight(shape=(dim,), initializer="ones", name="product.output")
 
@@ -31,7 +31,7 @@ class Tower(Layer):
         if not layers or any(width < 1 for width in layers):
             raise ModelError(f"layers = {layers!r}: give the width of at least one layer, each 1 or more.")
         self.user = self.add_weight(shape=(n_users, layers[0]), initializer="zeros", name="tower.user.weight")
-        self.item = self.add_weight(shape=(n_items, layers[0]), initializer=RandomNormal(stddev=0.1),
+        self.item = self.add_weight(shape=(n_items, layers[0]), initializer=RandomNormal(stddev=0.01),
                                     name="tower.item.weight")
         widths = [2 * layers[0], *layers]
         self.matrices = [self.add_weight(shape=(b, a), initializer="glorot_uniform",

@@ -22,7 +22,7 @@ def embeddings(n_users, n_items, dim):
     """Vectors of users (U, D), at zero, and of items (N, D), at random."""
     user, item = nn.Embedding(n_users, dim), nn.Embedding(n_items, dim)
     nn.init.zeros_(user.weight)
-    nn.init.normal_(item.weight, std=0.1)
+    nn.init.normal_(item.weight, std=0.01)
     return user, item
 
 

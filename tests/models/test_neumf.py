@@ -137,17 +137,17 @@ def test_a_trained_model_ranks_the_users_own_camp_and_not_on_shuffled_data(cls):
         split = camps(shuffled)
         recbook.seed_everything(0)
         model = cls(split.n_users, split.n_items)
-        recbook.fit(model, split, epochs=12, batch_size=256, learning_rate=0.01, device="cpu", progress=False)
+        recbook.fit(model, split, epochs=20, batch_size=256, learning_rate=0.01, device="cpu", progress=False)
         shares.append(share_of_own_camp(model, split))
     assert shares[0] > 0.7 and 0.15 < shares[1] < 0.4, shares
 
 
 def test_both_parts_of_a_trained_neumf_have_a_say():
-    """Over five seeds the smaller part's scores spread .46 to .58 times as far as the whole; a part cut, 0."""
+    """Over five seeds the smaller part's scores spread .43 to .57 times as far as the whole; a part cut, 0."""
     split = camps()
     recbook.seed_everything(0)
     model = NeuMF(split.n_users, split.n_items)
-    recbook.fit(model, split, epochs=12, batch_size=256, learning_rate=0.01, device="cpu", progress=False)
+    recbook.fit(model, split, epochs=20, batch_size=256, learning_rate=0.01, device="cpu", progress=False)
     users = torch.arange(split.n_users)
     spread = model.scores(Context(users=users)).std()
     for part in model.children():

@@ -12,7 +12,7 @@ NAMES = {
     "errors": ("DataError", "ModelError", "RecbookError", "UnknownName"),
     "evaluation": ("beyond_accuracy", "compare", "evaluate", "sample_candidates"),
     "metrics": (),
-    "models": ("AttentiveGRU", "BPRMF", "Bias", "Caser", "ContentProfile", "EASE", "Friends", "FunkSVD", "GMF",
+    "models": ("AttentiveGRU", "BPRMF", "Bias", "Caser", "ContentGRU", "ContentProfile", "EASE", "Friends", "FunkSVD", "GMF",
                "GRU4Rec", "IALS", "Item2Vec", "ItemKNN", "KNNBaseline", "LogisticMF", "MLP", "MODELS", "MaxPooledRNN",
                "NARM", "NeuMF", "Observer", "Oracle", "Popularity", "PureSVD", "RP3Beta", "RatingKNN", "Recommender",
                "SASRec", "SVDPlusPlus", "TasteObserver", "UserKNN"),

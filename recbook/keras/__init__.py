@@ -30,6 +30,7 @@ if keras.config.backend() != "tensorflow":
 from recbook.keras.attention import NARM, AttentiveGRU
 from recbook.keras.base import Recommender
 from recbook.keras.caser import Caser
+from recbook.keras.content import ContentGRU
 from recbook.keras.data import TrainingBatches
 from recbook.keras.factorization import BPRMF, FunkSVD, LogisticMF, SVDPlusPlus
 from recbook.keras.item2vec import Item2Vec

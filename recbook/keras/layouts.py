@@ -10,7 +10,7 @@ zeros. (In training both of PyTorch's move, so that their sum takes twice the st
 
 import numpy as np
 from keras import Model
-from keras.layers import GRU, LSTM, SimpleRNN
+from keras.layers import GRU, LSTM, Conv2D, SimpleRNN
 
 from recbook.keras.base import Recommender
 
@@ -54,8 +54,18 @@ def plain_from_torch(weight, **bias):
     return [weight.T, *bias.values()]
 
 
+def picture_to_torch(kernel, bias):
+    """Of Conv2D: from (height, width, in, out) to (out, in, height, width)."""
+    return {"weight": kernel.transpose(3, 2, 0, 1), "bias": bias}
+
+
+def picture_from_torch(weight, bias):
+    """The other way round: the arrays as a Keras Conv2D lists them."""
+    return [weight.transpose(2, 3, 1, 0), bias]
+
+
 LAYOUTS = {GRU: (gru_to_torch, gru_from_torch), LSTM: (rnn_to_torch, rnn_from_torch),
-           SimpleRNN: (rnn_to_torch, rnn_from_torch)}
+           SimpleRNN: (rnn_to_torch, rnn_from_torch), Conv2D: (picture_to_torch, picture_from_torch)}
 
 
 class LayeredModel(Recommender):

@@ -5,6 +5,7 @@ from recbook.models.attention import NARM, AttentiveGRU
 from recbook.models.base import Recommender
 from recbook.models.caser import Caser
 from recbook.models.closed_form import EASE, IALS, Bias, PureSVD
+from recbook.models.content import ContentGRU
 from recbook.models.factorization import BPRMF, FunkSVD, LogisticMF, SVDPlusPlus
 from recbook.models.item2vec import Item2Vec
 from recbook.models.neighbours import ItemKNN, RP3Beta, UserKNN
@@ -43,6 +44,7 @@ MODELS = {
     "knn-baseline": KNNBaseline,
     "friends": Friends,
     "content-profile": ContentProfile,
+    "content-gru": ContentGRU,
 }
 
 

@@ -18,7 +18,8 @@ def slopes_of(twin, batch):
         twin(batch)
         loss = sum(twin.losses)
     slopes = tape.gradient(loss, [weight.value for weight in twin.weights])
-    return float(loss), [tf.convert_to_tensor(slope).numpy() if slope is not None else 0.0 for slope in slopes]
+    return float(loss), [tf.convert_to_tensor(slope).numpy() if slope is not None else np.zeros(weight.shape)
+                         for slope, weight in zip(slopes, twin.weights)]
 
 
 def gradients(twin, batch):
@@ -37,13 +38,18 @@ def turned_gradients(twin, batch):
     return loss, turned
 
 
+def learned(slopes, model):
+    """The gradients of what is learned: a twin keeps facts, such as the items' words, among its weights."""
+    return {name: slope for name, slope in slopes.items() if name not in dict(model.named_buffers())}
+
+
 def assert_same_gradients(model, batch, twin_loss, slopes):
     """The loss of a PyTorch model on a batch and the gradients of its weights, {name: array}, are those of the twin."""
     model.zero_grad()
     loss = model.loss(batch)
     loss.backward()
     assert_allclose(twin_loss, loss.item(), **EXACT)
-    weights = dict(model.named_parameters())
+    weights, slopes = dict(model.named_parameters()), learned(slopes, model)
     assert slopes.keys() == weights.keys()
     expected = {name: np.zeros(weight.shape) if weight.grad is None else weight.grad.numpy()
                 for name, weight in weights.items()}

@@ -1,0 +1,88 @@
+"""What items and users are, as numbers: their words, their categories, their pictures."""
+
+import re
+from collections import Counter
+
+import numpy as np
+
+from recbook.errors import DataError
+
+TEXT = ("title", "text", "description")     # columns that are read word by word
+PICTURE = 32                                # pixels on a side
+
+
+def tokens(texts, vocabulary, length):
+    """The words of N texts as numbers in the vocabulary, in their order, then -1: array (N, length).
+
+    A word that the vocabulary lacks is passed over; words after the first `length` known ones are not read.
+    """
+    number = {word: place for place, word in enumerate(vocabulary)}
+    found = np.full((len(texts), length), -1)
+    for row, text in enumerate(texts):
+        known = [number[word] for word in split_words(text) if word in number][:length]
+        found[row, :len(known)] = known
+    return found
+
+
+def vocabulary(texts, size):
+    """The `size` words that stand in most texts: a list, the most frequent first."""
+    count = Counter(word for text in texts for word in dict.fromkeys(split_words(text)))
+    return sorted(count, key=lambda word: (-count[word], word))[:size]
+
+
+def split_words(text):
+    """Runs of letters and digits of any alphabet, in lower case."""
+    return re.findall(r"\w+", text.lower())
+
+
+def texts(frame, columns, name):
+    """The text of each row: the columns that the frame has, one after the other, "" where there is nothing."""
+    known = [column for column in columns if column in frame]
+    if not known:
+        raise missing(name, columns, frame)
+    filled = frame[known].astype(object).where(frame[known].notna(), "").astype(str)
+    return filled.agg(" ".join, axis=1).tolist()
+
+
+def categories(frame, columns, size, name):
+    """Which of the `size` most frequent values each row has: (array (N, size) of 0 and 1, the values' names).
+
+    A value is the elements of a tuple, or a text whose parts stand between "|" or commas without a space:
+    "Comedy|Drama". Where a row has none, or none of the most frequent, all is 0.
+    """
+    known = [column for column in columns if column in frame]
+    if not known:
+        raise missing(name, columns, frame)
+    values = [[f"{column}: {part}" for column in known for part in parts_of(row[column])]
+              for row in frame[known].to_dict("records")]
+    count = Counter(value for row in values for value in row)
+    names = sorted(count, key=lambda value: (-count[value], value))[:size]
+    place = {value: number for number, value in enumerate(names)}
+    matrix = np.zeros((len(frame), size), dtype=np.float32)
+    for row, own in enumerate(values):
+        matrix[row, [place[value] for value in own if value in place]] = 1
+    return matrix, names
+
+
+def parts_of(value):
+    """The categories that a value names: several in a tuple or in a text, none in an empty text."""
+    if isinstance(value, (tuple, list)):
+        return value
+    if value is None or value != value:                                 # not a number: nothing is known
+        return ()
+    return [part for part in re.split(r"[|]|,(?=\S)", str(value)) if part]
+
+
+def pictures(dataset):
+    """The items' pictures: array (N, 32, 32, 3) of uint8. All black is no picture."""
+    found = dataset.images
+    if found is None:
+        raise DataError(f"{dataset.name} has no pictures of its items.")
+    if found.shape != (dataset.n_items, PICTURE, PICTURE, 3) or found.dtype != np.uint8:
+        raise DataError(f"{dataset.name}: pictures are an array ({dataset.n_items}, {PICTURE}, {PICTURE}, 3) of uint8, "
+                        f"not {found.shape} of {found.dtype}.")
+    return found
+
+
+def missing(name, columns, frame):
+    return DataError(f"{name} has none of the columns {', '.join(columns)}; it has {', '.join(frame.columns)}.")

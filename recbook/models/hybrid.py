@@ -1,0 +1,107 @@
+"""Hybrids: two recommenders, one list.
+
+Burke, *Hybrid Recommender Systems: Survey and Experiments*, UMUAI 2002, whose names for the kinds are kept: weighted,
+switching, cascade. (Feature combination, one network for ids and content, is `ContentGRU(ids=True)`.)
+
+Scores of two models have no common unit: before they are mixed, each case's are brought to mean 0 and deviation 1 over
+all items.
+"""
+
+import torch
+
+from recbook.errors import ModelError
+from recbook.models.base import Recommender, select
+
+
+class Hybrid(Recommender):
+    """Two models that are trained already, in either framework. They are kept, not copied; save each by itself."""
+
+    def __init__(self, first, second):
+        super().__init__()
+        self.first, self.second = first, second
+        self.reads = None if None in (first.reads, second.reads) else max(first.reads, second.reads)
+
+    @property
+    def config(self):
+        raise ModelError(f"A {type(self).__name__} is made of two models: save each of them by itself.")
+
+    def both(self, context):
+        """The scores of both models for all items, standardised: two of (B, N)."""
+        return [standardised(torch.as_tensor(model.scores(context))) for model in (self.first, self.second)]
+
+
+class Weighted(Hybrid):
+    """score = a * first + (1 - a) * second; with `half`, where there is little evidence, less of the first.
+
+    Parameters
+    ----------
+    first, second : Recommender
+        Say, of behaviour and of content.
+    weight : float
+        a, between 0 and 1.
+    half : float
+        The number of events at which half of the weight is left: a * n / (n + half). 0: the same weight for all.
+    met : tensor (N,) or None
+        How often each item was met in training: n of each item. None: n of each user, the length of their history.
+    """
+
+    def __init__(self, first, second, weight=0.5, half=0.0, met=None):
+        super().__init__(first, second)
+        if not 0 <= weight <= 1:
+            raise ModelError(f"weight={weight}: the share of the first model is between 0 and 1.")
+        if half < 0:
+            raise ModelError(f"half={half}: a number of events, 0 or more.")
+        self.weight, self.half = weight, half
+        if half and not (met is not None or self.reads is None):
+            raise ModelError("Evidence of the user is the whole history, and both models read only its end: give `met`.")
+        self.register_buffer("met", None if met is None else torch.as_tensor(met))
+
+    def share(self, context):
+        """The weight of the first model: a number, (N,) or (B, 1)."""
+        if not self.half:
+            return self.weight
+        known = self.met if self.met is not None else (context.items >= 0).sum(1, keepdim=True)
+        return self.weight * known / (known + self.half)
+
+    def scores(self, context, items=None):
+        first, second = self.both(context)
+        share = self.share(context)
+        return select(share * first + (1 - share) * second, items)
+
+
+class Switching(Hybrid):
+    """The first model for users with at least `enough` events, the second for all others."""
+
+    def __init__(self, first, second, enough=5):
+        super().__init__(first, second)
+        if enough < 1:
+            raise ModelError(f"enough={enough}: at least 1 event.")
+        self.enough = enough
+        self.reads = self.reads if self.reads is None else max(self.reads, enough)
+
+    def scores(self, context, items=None):
+        first, second = self.both(context)
+        known = (context.items >= 0).sum(1, keepdim=True)
+        return select(torch.where(known >= self.enough, first, second), items)
+
+
+class Cascade(Hybrid):
+    """The first model picks the best `kept` items, the second puts them in order; the others follow as they were."""
+
+    def __init__(self, first, second, kept=50):
+        super().__init__(first, second)
+        if kept < 1:
+            raise ModelError(f"kept={kept}: at least 1 item.")
+        self.kept = kept
+
+    def scores(self, context, items=None):
+        first, second = self.both(context)
+        best = first.topk(min(self.kept, first.shape[1]), dim=1).indices
+        lift = first.amax(1, keepdim=True) - second.amin(1, keepdim=True) + 1       # all that are kept stand above
+        return select(first.scatter(1, best, second.gather(1, best) + lift), items)
+
+
+def standardised(scores):
+    """Each row of scores (B, N) with mean 0 and deviation 1; a row without differences becomes 0."""
+    centred = scores - scores.mean(1, keepdim=True)
+    return centred / centred.std(1, correction=0, keepdim=True).clamp(min=1e-9)

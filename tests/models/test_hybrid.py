@@ -1,0 +1,130 @@
+"""Hybrids: by hand on four items, against their parts, and on what cannot be."""
+
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+import recbook
+from recbook.data.splits import Context
+from recbook.errors import ModelError
+from recbook.models.hybrid import Cascade, Switching, Weighted, standardised
+
+
+class Given(recbook.Recommender):
+    """Scores that are known."""
+
+    reads = None
+
+    def __init__(self, scores, as_array=False):
+        super().__init__()
+        self.known, self.as_array = torch.tensor(scores, dtype=torch.float64), as_array
+
+    def scores(self, context, items=None):
+        known = self.known.expand(len(context), -1)
+        return known.numpy() if self.as_array else known
+
+
+FIRST, SECOND = Given([0.0, 0, 10, 10]), Given([-1.0, 1, -1, 1])
+HISTORIES = Context(items=torch.tensor([[1, 2, 3], [1, -1, -1], [-1, -1, -1]]))
+
+
+def test_a_weighted_mean_of_standardised_scores():
+    assert_close(Weighted(FIRST, SECOND, 0.75).scores(HISTORIES),
+                 torch.tensor([[-1.0, -0.5, 0.5, 1]]).double().expand(3, -1))
+
+
+def test_who_has_few_events_gets_less_of_the_first():
+    """With half = 1 and weight 1: three events 3/4, one 1/2, none 0."""
+    scores = Weighted(FIRST, SECOND, 1.0, half=1).scores(HISTORIES)
+    assert_close(scores, torch.tensor([[-1.0, -0.5, 0.5, 1], [-1, 0, 0, 1], [-1, 1, -1, 1]]).double())
+
+
+def test_an_item_that_was_met_rarely_gets_less_of_the_first():
+    """With half = 2: never met 0, twice 1/2, six times 3/4."""
+    scores = Weighted(FIRST, SECOND, 1.0, half=2, met=torch.tensor([0, 0, 2, 6])).scores(HISTORIES)
+    assert_close(scores[0], torch.tensor([-1.0, 1, 0, 1]).double())
+
+
+def test_switching_takes_one_or_the_other():
+    scores = Switching(FIRST, SECOND, enough=2).scores(HISTORIES)
+    assert_close(scores, torch.tensor([[-1.0, -1, 1, 1], [-1, 1, -1, 1], [-1, 1, -1, 1]]).double())
+
+
+def test_a_cascade_orders_the_best_of_the_first_by_the_second():
+    scores = Cascade(Given([3.0, 2, 1, 0]), Given([0.0, 5, 9, 7]), kept=2).scores(HISTORIES)
+    assert scores[0].argsort(descending=True).tolist() == [1, 0, 2, 3]
+
+
+@given(st.lists(st.integers(-50, 50), min_size=4, max_size=4), st.lists(st.integers(-50, 50), min_size=4, max_size=4),
+       st.integers(1, 6))
+def test_a_cascade_keeps_the_same_items_on_top(first, second, kept):
+    first = torch.tensor(first).double() + torch.arange(4) / 10         # no ties
+    scores = Cascade(Given(first.tolist()), Given(second), kept).scores(HISTORIES)[0]
+    kept = min(kept, 4)
+    assert set(scores.argsort(descending=True)[:kept].tolist()) == set(first.argsort(descending=True)[:kept].tolist())
+    assert scores.argsort(descending=True)[kept:].tolist() == first.argsort(descending=True)[kept:].tolist()
+
+
+@pytest.mark.parametrize("weight, part", [(1.0, FIRST), (0.0, SECOND)])
+def test_at_the_ends_a_weighted_hybrid_is_one_of_its_parts(weight, part):
+    assert_close(Weighted(FIRST, SECOND, weight).scores(HISTORIES), standardised(part.scores(HISTORIES)))
+
+
+def test_scores_without_differences_become_zero():
+    assert_close(standardised(torch.full((2, 3), 7.0)), torch.zeros(2, 3))
+    assert_close(standardised(torch.tensor([[1.0, 3]])), torch.tensor([[-1.0, 1]]))
+
+
+@pytest.mark.parametrize("items", [None, torch.tensor([3, 0]), torch.tensor([[1, 2], [0, 0], [3, 1]])])
+@pytest.mark.parametrize("hybrid", [Weighted(FIRST, SECOND), Switching(FIRST, SECOND), Cascade(FIRST, SECOND, 2)])
+def test_candidates_have_the_scores_they_have_among_all(hybrid, items):
+    everything = hybrid.scores(HISTORIES)
+    if items is None:
+        assert everything.shape == (3, 4)
+    else:
+        expected = everything[:, items] if items.ndim == 1 else everything.gather(1, items)
+        assert_close(hybrid.scores(HISTORIES, items), expected)
+
+
+def test_a_part_may_answer_with_an_array_as_a_keras_model_does():
+    assert_close(Weighted(Given([0.0, 0, 10, 10], as_array=True), SECOND).scores(HISTORIES),
+                 Weighted(FIRST, SECOND).scores(HISTORIES))
+
+
+def test_it_is_evaluated_like_any_model():
+    """User u meets item u; each part knows half of the users' items and the hybrid all."""
+    log = pd.DataFrame([(user, item) for user in range(4) for item in (4, 5, user)], columns=["user", "item"])
+    split = recbook.leave_last_out(recbook.from_frame(log))
+
+    class Half(recbook.Recommender):
+        def __init__(self, mine):
+            super().__init__()
+            self.mine = mine
+
+        def scores(self, context, items=None):
+            return torch.eye(6)[context.users] * torch.isin(context.users, torch.tensor(self.mine))[:, None]
+
+    parts = Half([0, 1]), Half([2, 3])
+    hits = [recbook.evaluate(model, split.test, ["HR@1"])["HR@1"] for model in (*parts, Weighted(*parts))]
+    assert max(hits[:2]) < 1 and hits[2] == 1
+
+
+@pytest.mark.parametrize("build, message", [
+    (lambda: Weighted(FIRST, SECOND, 1.5), "weight=1.5"), (lambda: Weighted(FIRST, SECOND, -0.1), "weight=-0.1"),
+    (lambda: Weighted(FIRST, SECOND, float("nan")), "weight=nan"), (lambda: Weighted(FIRST, SECOND, half=-1), "half=-1"),
+    (lambda: Switching(FIRST, SECOND, 0), "enough=0"), (lambda: Cascade(FIRST, SECOND, 0), "kept=0"),
+    (lambda: Weighted(recbook.Popularity(2, 4), recbook.Popularity(2, 4), half=3), "give `met`")])
+def test_what_cannot_be_is_refused(build, message):
+    with pytest.raises(ModelError, match=message):
+        build()
+
+
+def test_it_is_not_saved_as_one(tmp_path):
+    from recbook.models import hybrid
+    assert issubclass(hybrid.Weighted, recbook.Recommender)
+    with pytest.raises(ModelError, match="save each|not a model of recbook's"):
+        recbook.save_model(Weighted(FIRST, SECOND), tmp_path / "hybrid")
+    assert not list(tmp_path.iterdir())

@@ -85,4 +85,5 @@ def pictures(dataset):
 
 
 def missing(name, columns, frame):
+    """The error that names the columns that were looked for, and those that are there."""
     return DataError(f"{name} has none of the columns {', '.join(columns)}; it has {', '.join(frame.columns)}.")

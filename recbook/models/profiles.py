@@ -4,16 +4,13 @@ Pazzani and Billsus, *Content-Based Recommendation Systems*, The Adaptive Web 20
 Buckley, *Term-Weighting Approaches in Automatic Text Retrieval*, 1988.
 """
 
-import re
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from recbook.data.features import TEXT, parts_of
 from recbook.errors import ModelError
 from recbook.models.base import Recommender, interaction_matrix, products
-
-WORDS = ("title", "text", "description")  # columns that are read word by word
 
 
 class ContentProfile(Recommender):
@@ -49,7 +46,7 @@ class ContentProfile(Recommender):
                              f"{', '.join(found.columns)}. Name some of them: columns=(...).")
         parts = []
         for column in columns:
-            vectorizer = TfidfVectorizer(analyzer="word" if column in WORDS else categories, dtype=np.float32,
+            vectorizer = TfidfVectorizer(analyzer="word" if column in TEXT else parts_of, dtype=np.float32,
                                          max_features=self.n_features // len(columns))
             values = found[column].astype(object).where(found[column].notna(), "")
             parts.append(torch.from_numpy(vectorizer.fit_transform(values).toarray()))
@@ -61,10 +58,3 @@ class ContentProfile(Recommender):
     def scores(self, context, items=None):
         history = interaction_matrix(context.items, self.n_items, self.item.dtype)     # (B, n_items)
         return products(F.normalize(history @ self.item), self.item, items)
-
-
-def categories(value):
-    """The categories that a value names: several in a tuple or in a text, none in an empty text."""
-    if isinstance(value, (tuple, list)):
-        return value
-    return [part for part in re.split(r"[|]|,(?=\S)", str(value)) if part]

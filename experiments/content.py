@@ -8,8 +8,8 @@ of the last tenth, and the same of cold cases alone: those whose item was met fe
 shop_withheld: of a tenth of the shop's items, drawn at random among those that were always for sale, all but a few of
 the training events are taken away, and the models are asked about events of these items alone.
 
-Settings are those of `experiments/shop.py`, but for the number of epochs; chosen by hand on validation, which `--tune`
-prints.
+Settings are those of `experiments/shop.py` but for the number of epochs, which was chosen by hand on the validation part
+of the default shop; `--tune` prints that of this one.
 """
 
 import argparse
@@ -43,12 +43,12 @@ ROWS = {
     "all-ids": ("All of these and ids", {"model": "content-gru", "text": "bag", "picture": True, "ids": True,
                                          **SEQUENCE}),
 }
-WITHHELD = {"ids": "Ids", "bag": "Bag of words", "both": "Both"}
+WITHHELD = {"Ids": ROWS["ids"][1], "Bag of words": ROWS["bag"][1], "Both": {**ROWS["bag"][1], "ids": True}}
 KEPT = (0, 3, 10, 30, 100, 300)
 
 
 def train(split, settings, seed=0, device="auto", **options):
-    """A model trained on `split`, its learning rate falling to zero in a straight line."""
+    """A model trained on `split`, its learning rate falling to zero in a straight line: (model, history)."""
     settings = dict(settings)
     name, epochs = settings.pop("model"), settings.pop("epochs", 1)
     recbook.seed_everything(seed)
@@ -58,14 +58,10 @@ def train(split, settings, seed=0, device="auto", **options):
     return model, history
 
 
-def cold_cases(split, cases):
-    """Which cases ask for an item that was met fewer than `COLD` times in training: (N,)."""
-    return np.bincount(split.train["item"], minlength=split.n_items)[cases.target] < COLD
-
-
 def measured(split, models, seeds):
     """All cases and the cold ones, of one trained model a seed."""
-    cold = split.test.subset(cold_cases(split, split.test))
+    met = np.bincount(split.train["item"], minlength=split.n_items)
+    cold = split.test.subset(met[split.test.target] < COLD)
     reports = {name: [recbook.evaluate(model, cases, [METRIC], seed=seed) for model, seed in zip(models, seeds)]
                for name, cases in ((METRIC, split.test), (f"{METRIC} cold", cold))}
     return {name: results.summary(some)[METRIC] for name, some in reports.items()}
@@ -86,13 +82,13 @@ def withheld(split, kept):
 
 
 def measure_withheld(split, kept, seeds, device="auto"):
-    settings = {"ids": ROWS["ids"][1], "bag": ROWS["bag"][1], "both": {**ROWS["bag"][1], "ids": True}}
+    """The row of one number of events, with a column for each kind of model."""
     smaller, asked = withheld(split, kept)
     found = {}
-    for name in WITHHELD:
-        reports = [recbook.evaluate(train(smaller, settings[name], seed, device)[0], asked, [METRIC], seed=seed)
+    for name, settings in WITHHELD.items():
+        reports = [recbook.evaluate(train(smaller, settings, seed, device)[0], asked, [METRIC], seed=seed)
                    for seed in seeds]
-        found[WITHHELD[name]] = results.summary(reports)[METRIC]
+        found[name] = results.summary(reports)[METRIC]
     return {"title": f"{kept} events kept", "measured": found, "published": {}, "source": "",
             "settings": {"kept": kept}}
 

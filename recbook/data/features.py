@@ -9,6 +9,7 @@ from recbook.errors import DataError
 
 TEXT = ("title", "text", "description")     # columns that are read word by word
 PICTURE = 32                                # pixels on a side
+NEVER = 2**62                               # seconds
 
 
 def tokens(texts, vocabulary, length):
@@ -71,6 +72,17 @@ def parts_of(value):
     if value is None or value != value:                                 # not a number: nothing is known
         return ()
     return [part for part in re.split(r"[|]|,(?=\S)", str(value)) if part]
+
+
+def for_sale_since(split):
+    """When each item was first met in training: array (n_items,) of seconds, `NEVER` where it was not.
+
+    Where the data tell only the order of each user's events, 0 for all that were met.
+    """
+    train = split.train
+    first = train.groupby("item")["timestamp"].min().reindex(range(split.n_items), fill_value=NEVER).to_numpy()
+    only_order = (train["timestamp"] == train.groupby("user").cumcount()).all()
+    return np.where(first < NEVER, 0, NEVER) if only_order else first
 
 
 def pictures(dataset):

@@ -69,7 +69,7 @@ class ContentGRU(LayeredModel):
         self.reads = length
         self.batches = Sequences(length)
         self.dropout = Dropout(dropout, dtype=self.dtype_policy)
-        self.sold = self.fact("sold", np.ones(n_items, dtype=bool))                     # while training
+        self.since = self.fact("since", np.zeros(n_items, dtype=np.int64))              # first day for sale
         if categories:
             self.values = self.fact("values", np.zeros((n_items, n_values), dtype=np.float32))
             self.category = self.matrix("category", n_values)
@@ -103,7 +103,7 @@ class ContentGRU(LayeredModel):
     def start(self, split):
         """Read what the items and the users are."""
         dataset = split.dataset
-        self.sold.assign(np.isin(np.arange(self.n_items), split.train["item"]))
+        self.since.assign(features.for_sale_since(split))
         if self.categories:
             self.values.assign(features.categories(dataset.items, self.categories, self.n_values, dataset.name)[0])
         if self.text:
@@ -158,9 +158,17 @@ class ContentGRU(LayeredModel):
     def call(self, batch, training=False):      # Keras hands `training` on to Dropout
         vectors = self.vectors()
         scores = self.states(batch["context"], vectors) @ ops.transpose(vectors)                # (B, L, N)
-        scores = ops.where(self.sold, scores, -1e30)                    # what was not for sale was not turned down
+        not_yet = self.since > moments(batch["context"])[..., None]
+        scores = ops.where(not_yet, -1e30, scores)                      # what was not for sale was not turned down
         self.add_loss(cross_entropy(scores, batch["items"]))
         return scores
+
+
+def moments(context):
+    """When each event's next one came, the last one's at `now`: (B, L)."""
+    times, now = context["times"], context["now"][:, None]
+    later = ops.concatenate([times[:, 1:], -ops.ones_like(now)], axis=1)
+    return ops.where(later < 0, now, later)
 
 
 class Part(keras.Model):

@@ -5,7 +5,7 @@ recurrent recommender: Bansal, Belanger and McCallum, *Ask the GRU*, RecSys 2016
 Hidasi, Quadrana, Karatzoglou and Tikk, *Parallel Recurrent Neural Network Architectures*, RecSys 2016.
 
 Differs from the papers: an item's vector is the sum of its parts; a few small layers, trained from nothing with all the
-rest; cross-entropy over the items that were sold while training.
+rest; cross-entropy over the items that were for sale at that moment, from the first day on which somebody met them.
 """
 
 import torch
@@ -71,7 +71,7 @@ class ContentGRU(Recommender):
         self.ids, self.profile, self.n_words, self.n_values, self.words = ids, tuple(profile), n_words, n_values, words
         self.reads = length
         self.batches = Sequences(length)
-        self.register_buffer("sold", torch.ones(n_items, dtype=torch.bool))             # while training
+        self.register_buffer("since", torch.zeros(n_items, dtype=torch.long))           # first day for sale
         if categories:
             self.register_buffer("values", torch.zeros(n_items, n_values))
             self.category = nn.Linear(n_values, dim, bias=False)
@@ -96,7 +96,7 @@ class ContentGRU(Recommender):
     def start(self, split):
         """Read what the items and the users are."""
         dataset = split.dataset
-        self.sold.zero_()[torch.tensor(split.train["item"].unique())] = True
+        self.since.copy_(torch.tensor(features.for_sale_since(split)))
         if self.categories:
             values, _ = features.categories(dataset.items, self.categories, self.n_values, dataset.name)
             self.values.copy_(torch.from_numpy(values))
@@ -151,7 +151,8 @@ class ContentGRU(Recommender):
         vectors = self.vectors()
         states = self.states(batch.context, vectors)                    # (B, L, D)
         logits = states.flatten(0, 1) @ vectors.T                       # (B * L, N)
-        logits = logits.masked_fill(~self.sold, -torch.inf)             # what was not for sale was not turned down
+        not_yet = self.since > moments(batch.context).flatten()[:, None]
+        logits = logits.masked_fill(not_yet, -torch.inf)                # what was not for sale was not turned down
         return F.cross_entropy(logits, batch.items.flatten(), ignore_index=-1)
 
     def remembered_vectors(self):
@@ -244,6 +245,12 @@ class PictureCNN(nn.Module):
 
 READERS = {"bag": BagOfWords, "cnn": TextCNN, "lstm": TextLSTM,
            "bilstm": lambda n_words, dim: TextLSTM(n_words, dim, bidirectional=True)}
+
+
+def moments(context):
+    """When each event's next one came, the last one's at `now`: (B, L)."""
+    later = F.pad(context.times[:, 1:], (0, 1), value=-1)
+    return torch.where(later < 0, context.now[:, None], later)
 
 
 def counts(tokens, n_words):

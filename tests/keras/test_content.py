@@ -11,7 +11,7 @@ import recbook.keras
 from recbook.data.splits import Context
 from recbook.errors import ModelError
 from tests.keras.parity import EXACT, assert_same_gradients, assert_same_steps, turned_gradients
-from tests.models.test_content import ITEMS, USERS, goods
+from tests.models.test_content import ITEMS, USERS, dated_goods, goods
 
 VARIANTS = {
     "categories": {},
@@ -49,9 +49,12 @@ def twins(variant, split):
     return model, twin.from_numpy({name: value.numpy() for name, value in model.state_dict().items()})
 
 
-@of_all
-def test_loss_and_gradients_are_those_of_the_twin(variant, split):
+@pytest.mark.parametrize("variant, dated", [*((variant, False) for variant in VARIANTS), ("ids", True)])
+def test_loss_and_gradients_are_those_of_the_twin(variant, dated, split):
+    """With dates, the items for sale are others at each moment."""
+    split = recbook.leave_last_out(dated_goods()) if dated else split
     model, twin = twins(variant, split)
+    assert len(model.since.unique()) > 2 or not dated
     batches = recbook.keras.TrainingBatches(twin, split, batch_size=80)
     assert any((batch.items < 0).any() for batch in batches.epoch)
     for number, batch in enumerate(batches.epoch):

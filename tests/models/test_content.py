@@ -42,6 +42,13 @@ def goods(n_items=ITEMS):
     return replace(recbook.from_frame(frame, "goods", items=items, users=users), make_images=lambda: pictures)
 
 
+def dated_goods():
+    """The same, each item one day later than the one before: the shelf fills."""
+    days = goods().interactions.assign(timestamp=lambda log: 86400 * (100 + log["item"]) + log["timestamp"])
+    items = goods().items.rename(columns={"original": "item"})
+    return recbook.from_frame(days, "goods with dates", timestamp="timestamp", items=items)
+
+
 def started(**options):
     recbook.seed_everything(0)
     split = recbook.leave_last_out(goods())
@@ -155,18 +162,35 @@ def test_two_items_that_are_alike_score_alike_unless_ids_tell_them_apart():
 
 
 def test_what_was_not_for_sale_is_no_negative():
-    """The loss is the cross-entropy over sold items alone, and the id of another gets no gradient."""
-    model, split = started(ids=True, dropout=0.0)
-    assert model.sold.tolist() == [item in set(split.train["item"]) for item in range(ITEMS)] and not model.sold.all()
+    """The loss is the cross-entropy over the items for sale at that moment; the id of one never sold gets no gradient."""
+    split = recbook.leave_last_out(dated_goods())
+    first = split.train.groupby("item")["timestamp"].min()
+    recbook.seed_everything(0)
+    model = ContentGRU(USERS, ITEMS, dim=4, n_values=8, ids=True, dropout=0.0).double()
+    model.start(split)
+    assert model.since.tolist() == [first.get(item, features.NEVER) for item in range(ITEMS)]
     batch = next(model.batches.prepare(split).epoch(1000))
     loss = model.loss(batch)
     loss.backward()
-    assert not model.item.weight.grad[~model.sold].any() and model.item.weight.grad[model.sold].any(1).all()
-    vectors, sold = model.vectors(), model.sold.nonzero()[:, 0].tolist()
-    logits = model.states(batch.context, vectors) @ vectors[sold].T
-    expected = [-F.log_softmax(logits[row, step], 0)[sold.index(int(item))]
-                for row, items in enumerate(batch.items) for step, item in enumerate(items) if item >= 0]
+    never = model.since == features.NEVER
+    assert never.any() and not model.item.weight.grad[never].any() and model.item.weight.grad[~never].any(1).all()
+    vectors, expected, sizes = model.vectors(), [], set()
+    states = model.states(batch.context, vectors)
+    for row, user in enumerate(batch.users.tolist()):
+        times = split.train.loc[split.train["user"] == user, "timestamp"].tolist()
+        for step, item in enumerate(batch.items[row].tolist()):
+            if item >= 0:
+                on_sale = [other for other in range(ITEMS) if model.since[other] <= times[step + 1]]
+                logits = states[row, step] @ vectors[on_sale].T
+                expected.append(-F.log_softmax(logits, 0)[on_sale.index(item)])
+                sizes.add(len(on_sale))
     assert_close(loss, torch.stack(expected).mean())
+    assert len(sizes) > 3                                               # the shelf fills
+
+
+def test_where_only_the_order_is_known_all_that_was_met_was_always_for_sale():
+    model, split = started()
+    assert model.since.tolist() == [0 if item in set(split.train["item"]) else features.NEVER for item in range(ITEMS)]
 
 
 def test_vectors_are_remembered_until_a_weight_changes():

@@ -14,8 +14,9 @@ NAMES = {
     "metrics": (),
     "models": ("AttentiveGRU", "BPRMF", "Bias", "Cascade", "Caser", "ContentGRU", "ContentProfile", "EASE", "Friends",
                "FunkSVD", "GMF", "GRU4Rec", "IALS", "Item2Vec", "ItemKNN", "KNNBaseline", "LogisticMF", "MLP",
-               "MODELS", "MaxPooledRNN", "NARM", "NeuMF", "Observer", "Oracle", "Popularity", "PureSVD", "RP3Beta",
-               "RatingKNN", "Recommender", "SASRec", "SVDPlusPlus", "Switching", "TasteObserver", "UserKNN", "Weighted"),
+               "MODELS", "MaxPooledRNN", "NARM", "NeuMF", "Newcomers", "Observer", "Oracle", "Popularity", "PureSVD",
+               "RP3Beta", "RatingKNN", "Recommender", "SASRec", "SVDPlusPlus", "Switching", "TasteObserver",
+               "UserKNN", "Weighted"),
     "results": (),
     "training": ("fit", "seed_everything"),
 }

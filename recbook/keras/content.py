@@ -41,6 +41,8 @@ class ContentGRU(LayeredModel):
         Read the items' pictures: `PictureCNN`.
     ids : bool
         Each item has a vector of its own, too. It starts at zero, and stays there while nobody meets the item.
+    id_dropout : float
+        Share of the items' own vectors that are left out of each step of training.
     profile : tuple of str
         Columns of the data set's `users`: what is known of x_u before the first event.
     n_words, n_values : int
@@ -52,8 +54,8 @@ class ContentGRU(LayeredModel):
     """
 
     def __init__(self, n_users, n_items, dim=64, length=50, hidden=128, cell="gru", dropout=0.2,
-                 categories=("category", "brand"), text=None, picture=False, ids=False, profile=(), n_words=2000,
-                 n_values=500, words=40, **options):
+                 categories=("category", "brand"), text=None, picture=False, ids=False, id_dropout=0.0, profile=(),
+                 n_words=2000, n_values=500, words=40, **options):
         super().__init__(**options)
         if length < 1:
             raise ModelError(f"length={length}: a sequential model reads at least 1 event.")
@@ -80,7 +82,10 @@ class ContentGRU(LayeredModel):
             shape = (n_items, 3, features.PICTURE, features.PICTURE)
             self.pictures = self.fact("pictures", np.zeros(shape, dtype=np.uint8))
             self.eye = PictureCNN(dim, name="eye", dtype=self.dtype_policy)
+        if not 0 <= id_dropout < 1:
+            raise ModelError(f"id_dropout={id_dropout}: a share of at least 0 and below 1.")
         if ids:
+            self.id_dropout = Dropout(id_dropout, noise_shape=(n_items, 1), dtype=self.dtype_policy)
             self.item = self.add_weight(shape=(n_items, dim), initializer="zeros", name="item.weight")
         if profile:
             self.known_of_user = self.fact("known_of_user", np.zeros((n_users, n_values), dtype=np.float32))
@@ -129,7 +134,7 @@ class ContentGRU(LayeredModel):
         if self.picture:
             parts.append(self.eye(self.pictures))
         if self.ids:
-            parts.append(self.item)
+            parts.append(self.id_dropout(self.item))
         return sum(parts[1:], start=ops.convert_to_tensor(parts[0]))
 
     def states(self, context, vectors):

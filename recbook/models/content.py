@@ -45,6 +45,9 @@ class ContentGRU(Recommender):
         Read the items' pictures: `PictureCNN`.
     ids : bool
         Each item has a vector of its own, too. It starts at zero, and stays there while nobody meets the item.
+    id_dropout : float
+        Share of the items' own vectors that are left out of each step of training, so that the other parts learn to
+        do without (Volkovs, Yu and Poutanen, *DropoutNet*, NIPS 2017).
     profile : tuple of str
         Columns of the data set's `users`: what is known of x_u before the first event.
     n_words, n_values : int
@@ -54,8 +57,8 @@ class ContentGRU(Recommender):
     """
 
     def __init__(self, n_users, n_items, dim=64, length=50, hidden=128, cell="gru", dropout=0.2,
-                 categories=("category", "brand"), text=None, picture=False, ids=False, profile=(), n_words=2000,
-                 n_values=500, words=40):
+                 categories=("category", "brand"), text=None, picture=False, ids=False, id_dropout=0.0, profile=(),
+                 n_words=2000, n_values=500, words=40):
         super().__init__()
         if length < 1:
             raise ModelError(f"length={length}: a sequential model reads at least 1 event.")
@@ -68,7 +71,8 @@ class ContentGRU(Recommender):
         self.n_users, self.n_items, self.dim, self.length, self.hidden, self.cell = (
             n_users, n_items, dim, length, hidden, cell)
         self.dropout, self.categories, self.text, self.picture = dropout, tuple(categories), text, picture
-        self.ids, self.profile, self.n_words, self.n_values, self.words = ids, tuple(profile), n_words, n_values, words
+        self.ids, self.id_dropout = ids, id_dropout
+        self.profile, self.n_words, self.n_values, self.words = tuple(profile), n_words, n_values, words
         self.reads = length
         self.batches = Sequences(length)
         self.register_buffer("since", torch.zeros(n_items, dtype=torch.long))           # first day for sale
@@ -82,6 +86,8 @@ class ContentGRU(Recommender):
             self.register_buffer("pictures", torch.zeros(n_items, 3, features.PICTURE, features.PICTURE,
                                                          dtype=torch.uint8))
             self.eye = PictureCNN(dim)
+        if not 0 <= id_dropout < 1:
+            raise ModelError(f"id_dropout={id_dropout}: a share of at least 0 and below 1.")
         if ids:
             self.item = nn.Embedding(n_items, dim)
             nn.init.zeros_(self.item.weight)
@@ -122,7 +128,8 @@ class ContentGRU(Recommender):
         if self.picture:
             parts.append(self.eye(self.pictures))
         if self.ids:
-            parts.append(self.item.weight)
+            kept = F.dropout(torch.ones_like(self.item.weight[:, :1]), self.id_dropout, self.training)      # (N, 1)
+            parts.append(self.item.weight * kept)
         return sum(parts)
 
     def states(self, context, vectors):

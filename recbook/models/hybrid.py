@@ -4,8 +4,10 @@ Burke, *Hybrid Recommender Systems: Survey and Experiments*, UMUAI 2002, whose n
 switching, cascade. (Feature combination, one network for ids and content, is `ContentGRU(ids=True)`.)
 
 Scores of two models have no common unit: before they are mixed, each case's are brought to mean 0 and deviation 1 over
-all items.
+all items; `Newcomers` brings them to chances.
 """
+
+import math
 
 import torch
 
@@ -31,7 +33,7 @@ class Hybrid(Recommender):
 
 
 class Weighted(Hybrid):
-    """score = a * first + (1 - a) * second; with `half`, where there is little evidence, less of the first.
+    """score = a * first + (1 - a) * second; with `half`, less of the first for users of whom it has seen little.
 
     Parameters
     ----------
@@ -40,9 +42,9 @@ class Weighted(Hybrid):
     weight : float
         a, between 0 and 1.
     half : float
-        The number of events at which half of the weight is left: a * n / (n + half). 0: the same weight for all.
-    met : tensor (N,) or None
-        How often each item was met in training: n of each item. None: n of each user, the length of their history.
+        The number of events at which half of the weight is left: a_u = a * n_u / (n_u + half). 0: the same a for all.
+    met : tensor (n_users,)
+        n_u, how many events of each user the first model was trained on. Needed where `half` is not 0.
     """
 
     def __init__(self, first, second, weight=0.5, half=0.0, met=None):
@@ -51,16 +53,16 @@ class Weighted(Hybrid):
             raise ModelError(f"weight={weight}: the share of the first model is between 0 and 1.")
         if half < 0:
             raise ModelError(f"half={half}: a number of events, 0 or more.")
+        if half and met is None:
+            raise ModelError("half needs met: how many events of each user the first model was trained on.")
         self.weight, self.half = weight, half
-        if half and not (met is not None or self.reads is None):
-            raise ModelError("Evidence of the user is the whole history, and both models read only its end: give `met`.")
         self.register_buffer("met", None if met is None else torch.as_tensor(met))
 
     def share(self, context):
-        """The weight of the first model: a number, (N,) or (B, 1)."""
+        """The weight of the first model: a number, or (B, 1)."""
         if not self.half:
             return self.weight
-        known = self.met if self.met is not None else (context.items >= 0).sum(1, keepdim=True)
+        known = self.met[context.users][:, None]
         return self.weight * known / (known + self.half)
 
     def scores(self, context, items=None):
@@ -83,6 +85,38 @@ class Switching(Hybrid):
         first, second = self.both(context)
         known = (context.items >= 0).sum(1, keepdim=True)
         return select(torch.where(known >= self.enough, first, second), items)
+
+
+class Newcomers(Hybrid):
+    """Switching by item: the first model ranks the items that it has met, the second the newcomers.
+
+    Scores are read as logarithms of chances, up to a constant, as cross-entropy makes them. So the two can stand in
+    one list: the newcomers' chances sum to `share`, those of all others to 1 - share.
+
+    Parameters
+    ----------
+    met : tensor (n_items,)
+        How often each item was met in training.
+    enough : int
+        A newcomer was met less often than this.
+    share : float
+        How many of a hundred events are of newcomers, over 100.
+    """
+
+    def __init__(self, first, second, met, enough=10, share=0.1):
+        super().__init__(first, second)
+        if not 0 < share < 1:
+            raise ModelError(f"share={share}: the newcomers' part of all events is between 0 and 1.")
+        self.enough, self.share = enough, share
+        self.register_buffer("new", torch.as_tensor(met) < enough)
+        if self.new.all() or not self.new.any():
+            raise ModelError(f"enough={enough}: {int(self.new.sum())} of {len(self.new)} items would be newcomers.")
+
+    def scores(self, context, items=None):
+        first, second = (torch.as_tensor(model.scores(context)) for model in (self.first, self.second))
+        known = first.masked_fill(self.new, -torch.inf).log_softmax(1) + math.log(1 - self.share)
+        new = second.masked_fill(~self.new, -torch.inf).log_softmax(1) + math.log(self.share)
+        return select(torch.where(self.new, new, known), items)
 
 
 class Cascade(Hybrid):

@@ -102,7 +102,16 @@ def test_dropout_is_on_while_training_and_off_for_scores(split):
     assert_array_equal(scores[2], scores[3])
 
 
+def test_items_lose_their_own_vectors_while_training(split):
+    keras.utils.set_random_seed(0)
+    model = recbook.keras.ContentGRU(USERS, ITEMS, dim=4, ids=True, id_dropout=0.5)
+    model.item.assign(np.ones((ITEMS, 4)))
+    kept = np.asarray(model.id_dropout(model.item, training=True))
+    assert set(kept[:, 0].tolist()) == {0, 2} and (kept == kept[:, :1]).all()
+
+
 @pytest.mark.parametrize("options, message", [
+    ({"id_dropout": 1}, "id_dropout=1"),
     ({"length": 0}, "length=0"), ({"cell": "cell"}, "cell='cell'"), ({"text": "poem"}, "text='poem'"),
     ({"categories": ()}, "is nothing")])
 def test_a_model_that_cannot_be_is_refused(options, message):

@@ -162,7 +162,7 @@ def test_two_items_that_are_alike_score_alike_unless_ids_tell_them_apart():
 
 
 def test_what_was_not_for_sale_is_no_negative():
-    """The loss is the cross-entropy over the items for sale at that moment; the id of one never sold gets no gradient."""
+    """The loss is the cross-entropy over the items for sale at that moment; an id that was never met stays as it is."""
     split = recbook.leave_last_out(dated_goods())
     first = split.train.groupby("item")["timestamp"].min()
     recbook.seed_everything(0)
@@ -191,6 +191,17 @@ def test_what_was_not_for_sale_is_no_negative():
 def test_where_only_the_order_is_known_all_that_was_met_was_always_for_sale():
     model, split = started()
     assert model.since.tolist() == [0 if item in set(split.train["item"]) else features.NEVER for item in range(ITEMS)]
+
+
+def test_while_training_items_lose_their_own_vectors_and_are_left_with_what_they_are():
+    model, _ = started(ids=True, id_dropout=0.5)
+    with torch.no_grad():
+        model.item.weight.normal_()
+        content = model.vectors() - model.item.weight
+        own = model.train().vectors() - content
+    gone = own.abs().amax(1) < 1e-9
+    assert gone.any() and not gone.all()
+    assert_close(own[~gone], 2 * model.item.weight.detach()[~gone])     # the others count double, as in any dropout
 
 
 def test_vectors_are_remembered_until_a_weight_changes():
@@ -254,6 +265,7 @@ def test_words_dealt_out_anew_say_nothing_of_a_cold_item(shop):
 
 
 @pytest.mark.parametrize("options, message", [
+    ({"id_dropout": -0.1}, "id_dropout=-0.1"),
     ({"length": 0}, "length=0"), ({"cell": "cell"}, "cell='cell'"), ({"text": "poem"}, "text='poem'"),
     ({"categories": ()}, "is nothing")])
 def test_a_model_that_cannot_be_is_refused(options, message):

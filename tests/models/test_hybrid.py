@@ -1,5 +1,7 @@
 """Hybrids: by hand on four items, against their parts, and on what cannot be."""
 
+import math
+
 import pandas as pd
 import pytest
 import torch
@@ -10,7 +12,7 @@ from torch.testing import assert_close
 import recbook
 from recbook.data.splits import Context
 from recbook.errors import ModelError
-from recbook.models.hybrid import Cascade, Switching, Weighted, standardised
+from recbook.models.hybrid import Cascade, Newcomers, Switching, Weighted, standardised
 
 
 class Given(recbook.Recommender):
@@ -28,7 +30,7 @@ class Given(recbook.Recommender):
 
 
 FIRST, SECOND = Given([0.0, 0, 10, 10]), Given([-1.0, 1, -1, 1])
-HISTORIES = Context(items=torch.tensor([[1, 2, 3], [1, -1, -1], [-1, -1, -1]]))
+HISTORIES = Context(users=torch.tensor([2, 0, 1]), items=torch.tensor([[1, 2, 3], [1, -1, -1], [-1, -1, -1]]))
 
 
 def test_a_weighted_mean_of_standardised_scores():
@@ -38,14 +40,15 @@ def test_a_weighted_mean_of_standardised_scores():
 
 def test_who_has_few_events_gets_less_of_the_first():
     """With half = 1 and weight 1: three events 3/4, one 1/2, none 0."""
-    scores = Weighted(FIRST, SECOND, 1.0, half=1).scores(HISTORIES)
+    scores = Weighted(FIRST, SECOND, 1.0, half=1, met=[1, 0, 3]).scores(HISTORIES)      # users 2, 0, 1 ask
     assert_close(scores, torch.tensor([[-1.0, -0.5, 0.5, 1], [-1, 0, 0, 1], [-1, 1, -1, 1]]).double())
 
 
-def test_an_item_that_was_met_rarely_gets_less_of_the_first():
-    """With half = 2: never met 0, twice 1/2, six times 3/4."""
-    scores = Weighted(FIRST, SECOND, 1.0, half=2, met=torch.tensor([0, 0, 2, 6])).scores(HISTORIES)
-    assert_close(scores[0], torch.tensor([-1.0, 1, 0, 1]).double())
+def test_newcomers_share_what_is_theirs():
+    """Items 0 and 3 are new and get a quarter, 4 : 1 as the second model says; 1 and 2 the rest, 2 : 1 as the first."""
+    first, second = (Given([math.log(chance) for chance in chances]) for chances in ((5, 2, 1, 7), (8, 1, 1, 2)))
+    scores = Newcomers(first, second, met=[9, 10, 50, 0], enough=10, share=0.25).scores(HISTORIES)
+    assert_close(scores.exp(), torch.tensor([0.2, 0.5, 0.25, 0.05]).double().expand(3, -1))
 
 
 def test_switching_takes_one_or_the_other():
@@ -79,7 +82,8 @@ def test_scores_without_differences_become_zero():
 
 
 @pytest.mark.parametrize("items", [None, torch.tensor([3, 0]), torch.tensor([[1, 2], [0, 0], [3, 1]])])
-@pytest.mark.parametrize("hybrid", [Weighted(FIRST, SECOND), Switching(FIRST, SECOND), Cascade(FIRST, SECOND, 2)])
+@pytest.mark.parametrize("hybrid", [Weighted(FIRST, SECOND), Switching(FIRST, SECOND), Cascade(FIRST, SECOND, 2),
+                                    Newcomers(FIRST, SECOND, [0, 10, 10, 10])])
 def test_candidates_have_the_scores_they_have_among_all(hybrid, items):
     everything = hybrid.scores(HISTORIES)
     if items is None:
@@ -116,7 +120,11 @@ def test_it_is_evaluated_like_any_model():
     (lambda: Weighted(FIRST, SECOND, 1.5), "weight=1.5"), (lambda: Weighted(FIRST, SECOND, -0.1), "weight=-0.1"),
     (lambda: Weighted(FIRST, SECOND, float("nan")), "weight=nan"), (lambda: Weighted(FIRST, SECOND, half=-1), "half=-1"),
     (lambda: Switching(FIRST, SECOND, 0), "enough=0"), (lambda: Cascade(FIRST, SECOND, 0), "kept=0"),
-    (lambda: Weighted(recbook.Popularity(2, 4), recbook.Popularity(2, 4), half=3), "give `met`")])
+    (lambda: Weighted(FIRST, SECOND, half=3), "half needs met"),
+    (lambda: Newcomers(FIRST, SECOND, [0, 10, 10, 10], share=0), "share=0"),
+    (lambda: Newcomers(FIRST, SECOND, [0, 10, 10, 10], share=1.0), "share=1.0"),
+    (lambda: Newcomers(FIRST, SECOND, [10, 10, 10, 10]), "0 of 4 items"),
+    (lambda: Newcomers(FIRST, SECOND, [0, 1, 2, 9]), "4 of 4 items")])
 def test_what_cannot_be_is_refused(build, message):
     with pytest.raises(ModelError, match=message):
         build()

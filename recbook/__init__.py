@@ -18,6 +18,7 @@ NAMES = {
                "RP3Beta", "RatingKNN", "Recommender", "SASRec", "SVDPlusPlus", "Switching", "TasteObserver",
                "UserKNN", "Weighted"),
     "results": (),
+    "serving": ("ShopFront",),
     "training": ("fit", "seed_everything"),
 }
 HOME = {name: module for module, names in NAMES.items() for name in names}

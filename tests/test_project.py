@@ -29,7 +29,8 @@ LAYERS = (
     ("recbook.__main__",),
     ("recbook.cli", "recbook"),                                         # `recbook` gives out the names of all below
     ("recbook.plots",),
-    ("recbook.training", "recbook.evaluation", "recbook.results", "recbook.checkpoints", "recbook.metrics"),
+    ("recbook.serving", "recbook.training", "recbook.evaluation", "recbook.results", "recbook.checkpoints",
+     "recbook.metrics"),
     ("recbook.models", "recbook.keras"),
     ("recbook.data",),
     ("recbook.errors",),
@@ -144,6 +145,7 @@ PROMISES = {
     "book": ("gensim", "jupyter_book", "jupyterlab", "jupytext", "matplotlib", "sphinx_book_theme", "sphinx_exercise",
              "sphinx-mathjax-offline", "sphinx_proof", "sklearn"),
     "assignments": ("nbgrader",),
+    "serving": ("faiss",),
     "dev": ("hypothesis", "ir_measures", "nbval", "playwright", "psutil", "pytest", "pytest_timeout", "xdist",
             "sklearn"),
 }

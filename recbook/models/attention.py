@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from recbook.data.histories import checked
-from recbook.models.base import rows
+from recbook.models.base import Recommender, rows
 from recbook.models.sequence import SequenceModel
 
 CASES_AT_ONCE = 256     # histories whose relevance to all items is held together
@@ -44,6 +44,8 @@ class AttentiveGRU(SequenceModel):
     def weights(self, context, items=None):
         """How much each event counts for each item: (B, L, N) or (B, L, C), each column's sum 1."""
         return self.relevance(checked(context, self.n_items, self.length), items).softmax(1)
+
+    question, answers = Recommender.question, Recommender.answers       # each candidate asks the history anew
 
     def scores(self, context, items=None):
         context = checked(context, self.n_items, self.length)

@@ -39,6 +39,14 @@ class Recommender(nn.Module):
         """
         raise ModelError(f"{type(self).__name__} cannot rank items.")
 
+    def question(self, context):
+        """What each case asks, (B, D), if scores are products: score = question . answer. Else an error."""
+        raise ModelError(f"The scores of {type(self).__name__} are no products of a question and an item's answer.")
+
+    def answers(self):
+        """What each item answers to a `question`: (n_items, D)."""
+        raise ModelError(f"The scores of {type(self).__name__} are no products of a question and an item's answer.")
+
     @property
     def config(self):
         """The constructor's arguments."""

@@ -64,10 +64,19 @@ class Item2Vec(Recommender):
 
         Without a history that mean is 0, and popularity ranks.
         """
+        return products(self.recent(context), self.context.weight, items) + rows(self.log_noise, items)
+
+    def question(self, context):
+        return F.pad(self.recent(context), (0, 1), value=1.0)           # a one for the item's popularity
+
+    def answers(self):
+        return torch.cat([self.context.weight, self.log_noise[:, None]], dim=1)
+
+    def recent(self, context):
+        """The mean vector of the last `reads` items: (B, D)."""
         met = context.items >= 0
         size = met.sum(1, keepdim=True)
         step = torch.arange(met.shape[1], device=met.device)
         recent = met & (step >= size - self.reads)                      # (B, L)
         vectors = self.item(context.items.clamp(min=0)).masked_fill(~recent[:, :, None], 0)
-        mean = vectors.sum(1) / recent.sum(1, keepdim=True).clamp(min=1)        # (B, D)
-        return products(mean, self.context.weight, items) + (self.log_noise if items is None else self.log_noise[items])
+        return vectors.sum(1) / recent.sum(1, keepdim=True).clamp(min=1)

@@ -69,10 +69,19 @@ class SequenceModel(Recommender):
             inputs = inputs + rows(self.pause.weight, pauses(given(context, "times"), given(context, "now"), real))
         return self.encode(F.dropout(inputs, self.dropout, self.training))
 
-    def scores(self, context, items=None):
+    def final_state(self, context):
+        """The state after the last event: (B, D)."""
         context = checked(context, self.n_items, self.length)
-        vectors = last(self.states(context), context.items)
-        return products(vectors, self.item.weight, items) + rows(self.item_bias, items)
+        return last(self.states(context), context.items)
+
+    def scores(self, context, items=None):
+        return products(self.final_state(context), self.item.weight, items) + rows(self.item_bias, items)
+
+    def question(self, context):
+        return F.pad(self.final_state(context), (0, 1), value=1.0)      # a one for the bias
+
+    def answers(self):
+        return torch.cat([self.item.weight, self.item_bias[:, None]], dim=1)
 
     def loss(self, batch):
         states = self.states(batch.context)                             # (B, L, D)

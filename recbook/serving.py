@@ -1,0 +1,97 @@
+"""Recommending online: somebody asks, and a process that is warm answers in milliseconds.
+
+Two stages: a vector search finds a few hundred candidates among all items, a slower and better model puts these in
+order (Covington, Adams and Sargin, *Deep Neural Networks for YouTube Recommendations*, RecSys 2016). The search is
+that of Douze et al., *The Faiss Library*, 2024.
+"""
+
+import numpy as np
+import torch
+
+from recbook.data.splits import Context, Log
+from recbook.errors import DataError, ModelError
+
+
+class ShopFront:
+    """What stands behind "recommended for you": `recommend(user, recent, k)`.
+
+    Who has no history, here or in this visit, gets what is popular. An item that nobody has met is found if the
+    retriever has an answer for it; a popular model of ids has none, one of content has. Nothing that is out of stock is
+    shown, and nothing that the user has met, unless the data's items return.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Whose users, histories and items these are.
+    retriever : Recommender
+        Its scores are products, `question(context)` times `answers()`: Item2Vec, GRU4Rec, SASRec, ContentGRU.
+    ranker : Recommender or None
+        Orders the candidates. None: they stay as they were found.
+    candidates : int
+        How many the search finds.
+    """
+
+    def __init__(self, dataset, retriever, ranker=None, candidates=200):
+        try:
+            import faiss
+        except ImportError:
+            raise ModelError("ShopFront needs faiss: pip install 'recbook[serving]'.") from None
+        if candidates < 1:
+            raise ModelError(f"candidates={candidates}: at least 1.")
+        self.dataset, self.retriever, self.ranker, self.candidates = dataset, retriever.eval(), ranker, candidates
+        if isinstance(ranker, torch.nn.Module):
+            ranker.eval()
+        self.log = Log(dataset.interactions, dataset.n_users)
+        self.row = {original: row for row, original in enumerate(dataset.users["original"])}
+        count = np.bincount(dataset.interactions["item"], minlength=dataset.n_items)
+        self.popular = np.argsort(-count, kind="stable")
+        self.in_stock = np.ones(dataset.n_items, dtype=bool)
+        with torch.no_grad():
+            answers = retriever.answers().numpy().astype(np.float32)
+        self.index = faiss.IndexFlatIP(answers.shape[1])                # exact; a million items want faiss's IVF or HNSW
+        self.index.add(np.ascontiguousarray(answers))
+
+    def recommend(self, user=None, recent=(), k=10):
+        """The numbers of the best k items, the best first: array (k,); fewer, if there are no more in stock.
+
+        user : the user's id in the data's source; one that is not known, or None, is somebody new.
+        recent : numbers of the items that were met in this visit, oldest first.
+        """
+        if k < 1:
+            raise ModelError(f"k={k}: at least 1.")
+        wrong = [item for item in recent if not 0 <= item < self.dataset.n_items]
+        if wrong:
+            raise DataError(f"recent holds item {wrong[0]}; items are 0 to {self.dataset.n_items - 1}.")
+        row = self.row.get(user)
+        before = () if row is None else self.log.items[self.log.starts[row]:self.log.starts[row + 1]]
+        history = np.concatenate([before, recent]).astype(np.int64)
+        allowed = self.in_stock.copy()
+        if not self.dataset.items_return:
+            allowed[history] = False
+        k = min(k, int(allowed.sum()))
+        if not len(history):
+            return self.popular[allowed[self.popular]][:k]
+        reads = max((model.reads or len(history) for model in (self.retriever, self.ranker) if model is not None))
+        context = Context(users=None if row is None else torch.tensor([row]),
+                          items=torch.tensor(history[None, -reads:]))
+        return self.order(context, self.search(context, allowed, k))[:k]
+
+    @torch.no_grad()
+    def search(self, context, allowed, k):
+        """Items near the question that may be shown: at least k; twice as many are looked at until there are."""
+        question = self.retriever.question(context).numpy().astype(np.float32)
+        asked = min(max(self.candidates, k), self.dataset.n_items)
+        while True:
+            found = self.index.search(question, asked)[1][0]
+            found = found[allowed[found]]
+            if len(found) >= k or asked == self.dataset.n_items:
+                return found
+            asked = min(2 * asked, self.dataset.n_items)
+
+    @torch.no_grad()
+    def order(self, context, found):
+        """The candidates by the ranker's scores, the best first."""
+        if self.ranker is None:
+            return found
+        scores = np.asarray(self.ranker.scores(context, torch.as_tensor(found)))[0]
+        return found[np.argsort(-scores, kind="stable")]

@@ -1,0 +1,138 @@
+"""The shop front: what it shows, against ranking everything, and what it never shows."""
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch.testing import assert_close
+
+import recbook
+from recbook.errors import DataError, ModelError
+from recbook.models import MODELS
+from recbook.serving import ShopFront
+
+USERS, ITEMS = 30, 200
+
+
+class Near(recbook.Recommender):
+    """Items stand on a circle; the question is the last item met."""
+
+    reads = 1
+
+    def __init__(self, n_items=ITEMS):
+        super().__init__()
+        angle = 2 * torch.pi * torch.arange(n_items) / n_items
+        self.places = torch.stack([angle.cos(), angle.sin()], dim=1)
+
+    def question(self, context):
+        return self.places[context.items[:, -1]]
+
+    def answers(self):
+        return self.places
+
+
+class Backwards(recbook.Recommender):
+    """The higher an item's number, the better."""
+
+    reads = 5
+
+    def scores(self, context, items=None):
+        return (torch.arange(ITEMS) if items is None else items)[None].float()
+
+
+def goods(**options):
+    """User u met items u, u + 1 and u + 2."""
+    log = pd.DataFrame([(f"user {user}", user + step) for user in range(USERS) for step in range(3)],
+                       columns=["user", "item"])
+    items = pd.DataFrame({"item": range(ITEMS), "title": [f"thing {item}" for item in range(ITEMS)]})
+    return recbook.from_frame(log, "goods", items=items, **options)
+
+
+def test_the_nearest_come_first():
+    """User 5 met 7 last; they own 5, 6 and 7."""
+    assert set(ShopFront(goods(), Near()).recommend("user 5", k=4)) == {8, 9, 4, 10}
+
+
+def test_the_ranker_orders_what_the_search_found():
+    front = ShopFront(goods(), Near(), Backwards(), candidates=9)
+    assert front.recommend("user 50", [100], k=3).tolist() == [104, 103, 102]
+
+
+def test_this_visit_counts_as_history():
+    front = ShopFront(goods(items_return=True), Near())
+    assert front.recommend("user 5", k=1) == [7] and front.recommend("user 5", [100], k=1) == [100]
+
+
+def test_who_has_no_history_gets_what_is_popular():
+    popular = ShopFront(goods(), Near()).recommend(None, k=5)
+    count = np.bincount(goods().interactions["item"], minlength=ITEMS)
+    assert (count[popular] == count.max()).all()
+    assert ShopFront(goods(), Near()).recommend("somebody else", k=5).tolist() == popular.tolist()
+
+
+def test_what_is_out_of_stock_is_not_shown_however_much_of_it_there_is():
+    front = ShopFront(goods(), Near(), candidates=4)
+    front.in_stock[50:150] = False
+    assert set(front.recommend(None, [100], k=9)) == {46, 47, 48, 49, 150, 151, 152, 153, 154}
+    front.in_stock[:] = False
+    assert len(front.recommend(None, [100], k=10)) == len(front.recommend(None, k=10)) == 0
+
+
+def test_an_item_that_nobody_met_is_found_by_what_it_is():
+    """In the shop, among the items nearest to a history, there are some of those that go on sale later."""
+    shop = recbook.load("shop", n_users=300, n_items=120, n_events=15_000, cold_items=0.3)
+    split = recbook.by_time(shop)
+    recbook.seed_everything(0)
+    model = recbook.ContentGRU(shop.n_users, shop.n_items, text="bag", dim=16, hidden=16, length=5)
+    recbook.fit(model, split, epochs=2, learning_rate=0.01, device="cpu", progress=False)
+    front = ShopFront(shop, model)
+    new = set(range(shop.n_items)) - set(split.train["item"])
+    assert new and new & {item for user in range(50) for item in front.recommend(user, k=20)}
+
+
+@pytest.mark.parametrize("name", ["item2vec", "gru4rec", "max-pooled-rnn", "sasrec", "narm", "content-gru"])
+def test_with_all_items_as_candidates_it_ranks_as_the_model_does(name):
+    recbook.seed_everything(0)
+    data = goods(items_return=True)
+    options = {"text": "bag", "categories": ()} if name == "content-gru" else {}
+    model = MODELS[name](USERS, ITEMS, dim=8, **options)
+    model.start(recbook.everything(data))
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight)
+    model.eval()
+    context = data.history("user 3")
+    with torch.no_grad():
+        assert_close(model.question(context) @ model.answers().T, model.scores(context), rtol=1e-4, atol=1e-4)
+    best, _ = model.top(context, 10)
+    assert ShopFront(data, model).recommend("user 3").tolist() == best[0].tolist()
+    assert ShopFront(data, model, model, candidates=40).recommend("user 3").tolist() == best[0].tolist()
+
+
+@pytest.mark.parametrize("name", ["popularity", "ease", "attentive-gru", "caser"])
+def test_what_cannot_be_searched_is_refused(name):
+    with pytest.raises(ModelError, match="no products"):
+        ShopFront(goods(), MODELS[name](USERS, ITEMS))
+
+
+@pytest.mark.parametrize("ask, error, message", [
+    (lambda front: front.recommend("user 1", k=0), ModelError, "k=0"),
+    (lambda front: front.recommend("user 1", [200]), DataError, "item 200; items are 0 to 199"),
+    (lambda front: front.recommend("user 1", [-1]), DataError, "item -1"),
+    (lambda front: ShopFront(goods(), Near(), candidates=0), ModelError, "candidates=0")])
+def test_what_cannot_be_asked(ask, error, message):
+    with pytest.raises(error, match=message):
+        ask(ShopFront(goods(), Near()))
+
+
+def test_an_answer_takes_no_time_to_speak_of():
+    """A loose bound; `benchmarks/shop_front.py` measures."""
+    recbook.seed_everything(0)
+    model = recbook.GRU4Rec(USERS, ITEMS, dim=16, hidden=16)
+    front = ShopFront(goods(), model, model)
+    front.recommend("user 1")
+    start = time.perf_counter()
+    for _ in range(20):
+        front.recommend("user 1")
+    assert (time.perf_counter() - start) / 20 < 0.25

@@ -10,7 +10,7 @@ import pandas as pd
 from recbook import results
 
 BENCHMARKS = ("bpr_recbole", "ials_implicit", "itemknn_implicit", "svd_surprise", "neumf_recbole", "sequential_recbole",
-              "recbole_accuracy", "ranking_speed", "big_shop", "tricks")
+              "recbole_accuracy", "ranking_speed", "big_shop", "shop_front", "tricks")
 
 
 def run(name):

@@ -143,7 +143,7 @@ PROMISES = {
     "keras": ("keras", "tensorflow"),
     "keras-gpu": ("tensorflow", "nvidia"),
     "book": ("gensim", "jupyter_book", "jupyterlab", "jupytext", "matplotlib", "sphinx_book_theme", "sphinx_exercise",
-             "sphinx-mathjax-offline", "sphinx_proof", "sklearn"),
+             "sphinx-mathjax-offline", "sphinx_proof", "sklearn", "PIL"),
     "assignments": ("nbgrader",),
     "serving": ("faiss",),
     "dev": ("hypothesis", "ir_measures", "nbval", "playwright", "psutil", "pytest", "pytest_timeout", "xdist",

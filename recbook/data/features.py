@@ -96,6 +96,30 @@ def pictures(dataset):
     return found
 
 
+def read_pictures(paths):
+    """Picture files of items as `dataset.images` holds them: array (N, 32, 32, 3) of uint8.
+
+    paths : sequence of path or None
+        None is no picture: black. A picture that is not square is squeezed. A file that is no picture is an error.
+    """
+    try:
+        from PIL import Image
+    except ImportError:
+        raise DataError("To read pictures takes pillow: pip install 'recbook[book]'.") from None
+    found = np.zeros((len(paths), PICTURE, PICTURE, 3), dtype=np.uint8)
+    for row, path in enumerate(paths):
+        if path is None:
+            continue
+        try:
+            with Image.open(path) as picture:
+                found[row] = picture.convert("RGB").resize((PICTURE, PICTURE), Image.Resampling.BOX)
+        except FileNotFoundError:
+            raise DataError(f"{path}, the picture of item {row}, does not exist.") from None
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as problem:
+            raise DataError(f"{path}, the picture of item {row}, cannot be read: {problem}.") from None
+    return found
+
+
 def missing(name, columns, frame):
     """The error that names the columns that were looked for, and those that are there."""
     return DataError(f"{name} has none of the columns {', '.join(columns)}; it has {', '.join(frame.columns)}.")

@@ -73,3 +73,32 @@ def test_pictures_that_are_none(images, message):
     data = recbook.from_frame(pd.DataFrame({"user": [0, 0], "item": [0, 1]}), "things")
     with pytest.raises(DataError, match=message):
         features.pictures(replace(data, make_images=lambda: images))
+
+
+def picture_file(path, colour, size=(64, 48), mode="RGB"):
+    from PIL import Image
+    Image.new(mode, size, colour).save(path)
+    return path
+
+
+def test_picture_files_are_read_in_any_size_and_mode(tmp_path):
+    red = picture_file(tmp_path / "red.png", (255, 0, 0))
+    grey = picture_file(tmp_path / "grey.jpg", 128, (32, 32), "L")
+    found = features.read_pictures([red, None, grey])
+    assert found.shape == (3, 32, 32, 3) and found.dtype == np.uint8
+    assert (found[0] == [255, 0, 0]).all() and not found[1].any() and (abs(found[2].astype(int) - 128) < 3).all()
+    data = recbook.from_frame(pd.DataFrame({"user": [0, 0, 0], "item": [0, 1, 2]}), "things")
+    assert features.pictures(replace(data, make_images=lambda: found)) is found
+
+
+def test_a_picture_that_cannot_be_read_is_named(tmp_path):
+    whole = picture_file(tmp_path / "whole.png", (1, 2, 3))
+    broken, text, empty = (tmp_path / name for name in ("broken.png", "text.png", "empty.png"))
+    broken.write_bytes(whole.read_bytes()[:60])
+    text.write_text("no picture at all")
+    empty.touch()
+    for path in (broken, text, empty):
+        with pytest.raises(DataError, match=f"{path.name}, the picture of item 1, cannot be read"):
+            features.read_pictures([whole, path])
+    with pytest.raises(DataError, match="gone.png, the picture of item 0, does not exist"):
+        features.read_pictures([tmp_path / "gone.png"])

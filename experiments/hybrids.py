@@ -6,7 +6,7 @@ the last tenth of the events is the test and the tenth before it validation.
 amazon_beauty, amazon_scientific: the last item of each user is the test and the one before it validation. Published
 values of Beauty are those that Rajput et al., NeurIPS 2023 (TIGER), list; its models were trained by several papers.
 
-<table>_fusion: a * behaviour + (1 - a) * content for every a, on validation, where a is chosen, and on the test.
+amazon_..._fusion: a * behaviour + (1 - a) * content for every a, on validation, where a is chosen, and on the test.
 
 Models are trained on the training part alone, also for the test; the history that is asked about holds all events up to
 the question. Settings are chosen by hand on validation, which `--tune` prints while a model trains. A hybrid's own number
@@ -114,7 +114,7 @@ GRIDS = {"weight": WEIGHTS, "half": (3.0, 10.0, 30.0, 100.0), "enough": (1, 2, 5
          "share": (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)}
 TABLES = {
     "shop": {"name": "shop_hybrids", "title": "The simulated shop, by ids, by content and by both", "cold": 10,
-             "metrics": (METRIC,), "fusion": "mf+content",
+             "metrics": (METRIC,),
              "protocol": "train on the first eight tenths, choose on the next, rank all items for each event of the "
                          "last; cold: the item was met fewer than 10 times in training"},
     "amazon-beauty": {"name": "amazon_beauty", "title": "Amazon Beauty, each user's last item", "cold": 5,
@@ -273,7 +273,7 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     for data in [arguments.data] if arguments.data else TABLES:
         study = Study(data, range(arguments.seeds), arguments.device)
-        known = [*study.rows, *study.hybrids, *(["observer"] if data == "shop" else []), "fusion"]
+        known = [*study.rows, *study.hybrids, "observer" if data == "shop" else "fusion"]
         unknown = set(arguments.model or ()) - set(known)
         if unknown:
             parser.error(f"no model {', '.join(sorted(unknown))} for {data}; known are {', '.join(known)}")

@@ -37,6 +37,7 @@ BEAUTY = {"categories": ("attributes",), "text": "bag", "n_values": 640, "n_word
 SCIENTIFIC = {"text": "bag", "n_words": 4000}
 MF = {"model": "bpr-mf", "dim": 128, "l2": 0.01, "epochs": 60, "batch_size": 4096, "learning_rate": 0.005}
 GRU4REC = {"model": "gru4rec", "hidden": 128, **AMAZON, "epochs": 20, "learning_rate": 0.004}
+CASER = {"model": "caser", "dim": 64, "negatives": 0, "epochs": 8, "batch_size": 512, "learning_rate": 0.005}
 SASREC = {"model": "sasrec", "blocks": 2, "heads": 2, **AMAZON, "epochs": 40, "learning_rate": 0.002}
 CONTENT = {"model": "content-gru", **AMAZON, "dropout": 0.3, "epochs": 8, "learning_rate": 0.004}
 
@@ -60,8 +61,7 @@ ROWS = {
         "content-profile": ("Content profile", {"model": "content-profile", "columns": ("attributes", "title"),
                                                 "n_features": 3000}),
         "mf": ("MF, BPR", MF),
-        "caser": ("Caser, cross-entropy", {"model": "caser", "dim": 64, "targets": 1, "negatives": 0, "epochs": 10,
-                                           "batch_size": 2048, "learning_rate": 0.002}),
+        "caser": ("Caser, cross-entropy", CASER),
         "gru4rec": ("GRU4Rec, cross-entropy", {**GRU4REC, "epochs": 16}),
         "sasrec": ("SASRec, cross-entropy", {**SASREC, "epochs": 24}),
         "content": ("Content: attributes and words", {**CONTENT, **BEAUTY}),
@@ -74,8 +74,7 @@ ROWS = {
         "ease": ("EASE", {"model": "ease", "l2": 50.0}),
         "content-profile": ("Content profile", {"model": "content-profile", "n_features": 3000}),
         "mf": ("MF, BPR", MF),
-        "caser": ("Caser, cross-entropy", {"model": "caser", "dim": 64, "targets": 1, "negatives": 0, "epochs": 10,
-                                           "batch_size": 2048, "learning_rate": 0.002}),
+        "caser": ("Caser, cross-entropy", CASER),
         "gru4rec": ("GRU4Rec, cross-entropy", GRU4REC),
         "sasrec": ("SASRec, cross-entropy", SASREC),
         "content": ("Content: categories, brands and words", {**CONTENT, **SCIENTIFIC}),

@@ -66,9 +66,10 @@ recbook.data.shop.events.Owned.has = lambda self, users, items: self.items[users
     ("measuring", "bought < 2 * bought_error", BOUGHT_AGAIN),
     ("neighbours", "first['friends'] > first['popularity']", world(homophily=0.0)),
     ("embeddings", "curve['item2vec'][-1] > 0.5", world(taste=0.0, intent=0.0, complements=0.0)),
+    ("hybrids", "quality['words'][new].mean() > 0.05", world(text_signal=0.0)),
     ("embeddings", "found.iloc[2] > found.iloc[1] + 0.05", world(drift=0.0)),
 ], ids=["no unions", "no taste", "no cold items", "no sessions", "all items ranked", "bought again",
-        "friends at random", "nothing to recover", "no drift"])
+        "friends at random", "nothing to recover", "words say nothing", "no drift"])
 def test_a_claim_fails_when_its_effect_is_taken_out(chapter, claim, breakage):
     claim_in_text = claim.replace("'", '"')
     cells = (CHAPTERS / "text" / f"{chapter}.md").read_text()

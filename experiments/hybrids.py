@@ -132,6 +132,9 @@ NOTES = {
     ("amazon-beauty", "gru4rec"):
         "Far above the published values, which are a baseline's in other papers, trained against sampled items; here "
         "cross-entropy over all items, on whole histories, and the learning rate falls to zero.",
+    ("amazon-beauty", "caser"):
+        "Above the published values, which are a baseline's in other papers; here cross-entropy over all items, and the "
+        "learning rate falls to zero.",
     ("amazon-beauty", "sasrec"):
         "Far above the published values, which are a baseline's in other papers, trained against one sampled item; here "
         "cross-entropy over all items, a dropout of a half, and the learning rate falls to zero.",

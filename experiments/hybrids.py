@@ -9,8 +9,8 @@ values of Beauty are those that Rajput et al., NeurIPS 2023 (TIGER), list; its m
 amazon_..._fusion: a * behaviour + (1 - a) * content for every a, on validation, where a is chosen, and on the test.
 
 Models are trained on the training part alone, also for the test; the history that is asked about holds all events up to
-the question. Settings are chosen by hand on validation, which `--tune` prints while a model trains. A hybrid's own number
-(the weight a, the events at which half of it is left, ...) is the best of those in `GRIDS` on 5,000 questions of
+the question. Settings are chosen by hand on validation, which `--tune` prints while a model trains. A hybrid's own
+number (the weight a, the events at which half of it is left, ...) is the best of those in `GRIDS` on 5,000 questions of
 validation, for each seed.
 """
 
@@ -41,6 +41,22 @@ CASER = {"model": "caser", "dim": 64, "negatives": 0, "epochs": 8, "batch_size":
 SASREC = {"model": "sasrec", "blocks": 2, "heads": 2, **AMAZON, "epochs": 40, "learning_rate": 0.002}
 CONTENT = {"model": "content-gru", **AMAZON, "dropout": 0.3, "epochs": 8, "learning_rate": 0.004}
 
+OF_IDS = {
+    "popularity": ("Popularity", {"model": "popularity"}),
+    "item-knn": ("Item neighbours", {"model": "item-knn", "k": 200, "shrink": 20.0}),
+    "ease": ("EASE", {"model": "ease", "l2": 50.0}),
+    "mf": ("MF, BPR", MF),
+    "caser": ("Caser, cross-entropy", CASER),
+}
+MIXED = {
+    "mf+content": ("MF and content, weighted", ("mf", "content"), "weight"),
+    "sasrec+content": ("SASRec and content, weighted", ("sasrec", "content"), "weight"),
+    "sasrec+ease": ("SASRec and EASE, weighted", ("sasrec", "ease"), "weight"),
+    "cascade": ("SASRec picks, content orders, cascade", ("sasrec", "content"), "kept"),
+}
+LAST_ITEM = ("train on all but each user's last two items; rank all items but those of the history; cold: the item was "
+             "met fewer than 5 times in training")
+
 # data set: {name: (title, settings)}
 ROWS = {
     "shop": {
@@ -55,13 +71,9 @@ ROWS = {
                        {**WORDS, "ids": True, "id_dropout": 0.3}),
     },
     "amazon-beauty": {
-        "popularity": ("Popularity", {"model": "popularity"}),
-        "item-knn": ("Item neighbours", {"model": "item-knn", "k": 200, "shrink": 20.0}),
-        "ease": ("EASE", {"model": "ease", "l2": 50.0}),
+        **OF_IDS,
         "content-profile": ("Content profile", {"model": "content-profile", "columns": ("attributes", "title"),
                                                 "n_features": 3000}),
-        "mf": ("MF, BPR", MF),
-        "caser": ("Caser, cross-entropy", CASER),
         "gru4rec": ("GRU4Rec, cross-entropy", {**GRU4REC, "epochs": 16}),
         "sasrec": ("SASRec, cross-entropy", {**SASREC, "epochs": 24}),
         "content": ("Content: attributes and words", {**CONTENT, **BEAUTY}),
@@ -69,12 +81,8 @@ ROWS = {
                                 {**CONTENT, **BEAUTY, "ids": True}),
     },
     "amazon-scientific": {
-        "popularity": ("Popularity", {"model": "popularity"}),
-        "item-knn": ("Item neighbours", {"model": "item-knn", "k": 200, "shrink": 20.0}),
-        "ease": ("EASE", {"model": "ease", "l2": 50.0}),
+        **OF_IDS,
         "content-profile": ("Content profile", {"model": "content-profile", "n_features": 3000}),
-        "mf": ("MF, BPR", MF),
-        "caser": ("Caser, cross-entropy", CASER),
         "gru4rec": ("GRU4Rec, cross-entropy", GRU4REC),
         "sasrec": ("SASRec, cross-entropy", SASREC),
         "content": ("Content: categories, brands and words", {**CONTENT, **SCIENTIFIC}),
@@ -84,7 +92,7 @@ ROWS = {
                                 {**CONTENT, **SCIENTIFIC, "ids": True, "epochs": 12}),
     },
 }
-# name: (title, the parts, what builds it from them, the number, a field of `GRIDS`)
+# data set: {name: (title, the two parts, the number that is chosen: one of `GRIDS`)}
 HYBRIDS = {
     "shop": {
         "mf+content": ("MF and content, weighted", ("mf", "content"), "weight"),
@@ -95,18 +103,10 @@ HYBRIDS = {
         "cascade": ("Ids pick, content orders, cascade", ("ids", "content"), "kept"),
         "newcomers": ("Ids, and content for new items", ("ids", "content"), "share"),
     },
-    "amazon-beauty": {
-        "mf+content": ("MF and content, weighted", ("mf", "content"), "weight"),
-        "sasrec+content": ("SASRec and content, weighted", ("sasrec", "content"), "weight"),
-        "sasrec+ease": ("SASRec and EASE, weighted", ("sasrec", "ease"), "weight"),
-        "cascade": ("SASRec picks, content orders, cascade", ("sasrec", "content"), "kept"),
-    },
+    "amazon-beauty": MIXED,
     "amazon-scientific": {
         "mf+lstm-cnn": ("MF and LSTM over a text CNN, weighted", ("mf", "lstm-cnn"), "weight"),
-        "mf+content": ("MF and content, weighted", ("mf", "content"), "weight"),
-        "sasrec+content": ("SASRec and content, weighted", ("sasrec", "content"), "weight"),
-        "sasrec+ease": ("SASRec and EASE, weighted", ("sasrec", "ease"), "weight"),
-        "cascade": ("SASRec picks, content orders, cascade", ("sasrec", "content"), "kept"),
+        **MIXED,
     },
 }
 GRIDS = {"weight": WEIGHTS, "half": (3.0, 10.0, 30.0, 100.0), "enough": (1, 2, 5, 20), "kept": (5, 10, 20, 50, 100),
@@ -118,13 +118,11 @@ TABLES = {
                          "last; cold: the item was met fewer than 10 times in training"},
     "amazon-beauty": {"name": "amazon_beauty", "title": "Amazon Beauty, each user's last item", "cold": 5,
                       "metrics": ("Recall@10", METRIC), "fusion": "mf+content",
-                      "protocol": "train on all but each user's last two items; rank all items but those of the "
-                                  "history; cold: the item was met fewer than 5 times in training"},
+                      "protocol": LAST_ITEM},
     "amazon-scientific": {"name": "amazon_scientific", "cold": 5,
                           "title": "Amazon Industrial and Scientific, each user's last item",
                           "metrics": ("Recall@10", METRIC), "fusion": "mf+lstm-cnn",
-                          "protocol": "train on all but each user's last two items; rank all items but those of the "
-                                      "history; cold: the item was met fewer than 5 times in training"},
+                          "protocol": LAST_ITEM},
 }
 PUBLISHED = {("amazon-beauty", "gru4rec"): (0.0283, 0.0137), ("amazon-beauty", "caser"): (0.0347, 0.0176),
              ("amazon-beauty", "sasrec"): (0.0605, 0.0318)}
@@ -133,11 +131,11 @@ NOTES = {
         "Far above the published values, which are a baseline's in other papers, trained against sampled items; here "
         "cross-entropy over all items, on whole histories, and the learning rate falls to zero.",
     ("amazon-beauty", "caser"):
-        "Above the published values, which are a baseline's in other papers; here cross-entropy over all items, and the "
-        "learning rate falls to zero.",
+        "Above the published values, which are a baseline's in other papers; here cross-entropy over all items, and "
+        "the learning rate falls to zero.",
     ("amazon-beauty", "sasrec"):
-        "Far above the published values, which are a baseline's in other papers, trained against one sampled item; here "
-        "cross-entropy over all items, a dropout of a half, and the learning rate falls to zero.",
+        "Far above the published values, which are a baseline's in other papers, trained against one sampled item; "
+        "here cross-entropy over all items, a dropout of a half, and the learning rate falls to zero.",
 }
 
 

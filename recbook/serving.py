@@ -16,8 +16,9 @@ class ShopFront:
     """What stands behind "recommended for you": `recommend(user, recent, k)`.
 
     Who has no history, here or in this visit, gets what is popular. An item that nobody has met is found if the
-    retriever has an answer for it; a popular model of ids has none, one of content has. Nothing that is out of stock is
-    shown, and nothing that the user has met, unless the data's items return.
+    retriever has an answer for it; a model of ids has none, one of content has. Nothing that is out of stock is
+    shown, and nothing that the user has met, unless the data's items return. Models are told users and items alone: one
+    that reads behaviours or pauses cannot answer here.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ class ShopFront:
         self.in_stock = np.ones(dataset.n_items, dtype=bool)
         with torch.no_grad():
             answers = retriever.answers().numpy().astype(np.float32)
-        self.index = faiss.IndexFlatIP(answers.shape[1])                # exact; a million items want faiss's IVF or HNSW
+        self.index = faiss.IndexFlatIP(answers.shape[1])                # exact; millions of items want IVF or HNSW
         self.index.add(np.ascontiguousarray(answers))
 
     def recommend(self, user=None, recent=(), k=10):
@@ -71,7 +72,7 @@ class ShopFront:
         k = min(k, int(allowed.sum()))
         if not len(history):
             return self.popular[allowed[self.popular]][:k]
-        reads = max((model.reads or len(history) for model in (self.retriever, self.ranker) if model is not None))
+        reads = max(model.reads or len(history) for model in (self.retriever, self.ranker) if model is not None)
         context = Context(users=None if row is None else torch.tensor([row]),
                           items=torch.tensor(history[None, -reads:]))
         return self.order(context, self.search(context, allowed, k))[:k]

@@ -13,7 +13,7 @@ from recbook.keras.base import arrays, products, rows
 from recbook.keras.data import fields
 from recbook.keras.layouts import LayeredModel, built
 from recbook.keras.recurrent import CELLS
-from recbook.keras.sequence import cross_entropy, last
+from recbook.keras.sequence import cross_entropy, last, next_times
 
 
 class ContentGRU(LayeredModel):
@@ -163,17 +163,11 @@ class ContentGRU(LayeredModel):
     def call(self, batch, training=False):      # Keras hands `training` on to Dropout
         vectors = self.vectors()
         scores = self.states(batch["context"], vectors) @ ops.transpose(vectors)                # (B, L, N)
-        not_yet = self.since > moments(batch["context"])[..., None]
+        context = batch["context"]
+        not_yet = self.since > next_times(context["times"], context["now"], context["items"] >= 0)[..., None]
         scores = ops.where(not_yet, -1e30, scores)                      # what was not for sale was not turned down
         self.add_loss(cross_entropy(scores, batch["items"]))
         return scores
-
-
-def moments(context):
-    """When each event's next one came, the last one's at `now`: (B, L)."""
-    times, now = context["times"], context["now"][:, None]
-    later = ops.concatenate([times[:, 1:], -ops.ones_like(now)], axis=1)
-    return ops.where(later < 0, now, later)
 
 
 class Part(keras.Model):

@@ -108,10 +108,15 @@ def given(context, name):
     return context[name]
 
 
+def next_times(times, now, real):
+    """When each event's next one came, the last one's at `now`: (B, L)."""
+    following = ops.where(real[:, 1:], times[:, 1:], now[:, None])
+    return ops.concatenate([following, now[:, None]], axis=1)
+
+
 def pauses(times, now, real):
     """log2 of the seconds from each event to the next, the last one's to `now`, rounded down: (B, L), below PAUSES."""
-    following = ops.where(real[:, 1:], times[:, 1:], now[:, None])
-    gap = ops.concatenate([following, now[:, None]], axis=1) - times
+    gap = next_times(times, now, real) - times
     return ops.digitize(gap, [2**power for power in range(1, PAUSES)])
 
 

@@ -18,7 +18,7 @@ from recbook.data.histories import checked
 from recbook.errors import ModelError
 from recbook.models.base import Recommender, products, rows
 from recbook.models.recurrent import CELLS
-from recbook.models.sequence import last
+from recbook.models.sequence import last, next_times
 
 
 class ContentGRU(Recommender):
@@ -159,7 +159,8 @@ class ContentGRU(Recommender):
         vectors = self.vectors()
         states = self.states(batch.context, vectors)                    # (B, L, D)
         logits = states.flatten(0, 1) @ vectors.T                       # (B * L, N)
-        not_yet = self.since > moments(batch.context).flatten()[:, None]
+        asked = next_times(batch.context.times, batch.context.now, batch.context.items >= 0)    # (B, L)
+        not_yet = self.since > asked.flatten()[:, None]
         logits = logits.masked_fill(not_yet, -torch.inf)                # what was not for sale was not turned down
         return F.cross_entropy(logits, batch.items.flatten(), ignore_index=-1)
 
@@ -259,12 +260,6 @@ class PictureCNN(nn.Module):
 
 READERS = {"bag": BagOfWords, "cnn": TextCNN, "lstm": TextLSTM,
            "bilstm": lambda n_words, dim: TextLSTM(n_words, dim, bidirectional=True)}
-
-
-def moments(context):
-    """When each event's next one came, the last one's at `now`: (B, L)."""
-    later = F.pad(context.times[:, 1:], (0, 1), value=-1)
-    return torch.where(later < 0, context.now[:, None], later)
 
 
 def counts(tokens, n_words):

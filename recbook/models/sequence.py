@@ -113,11 +113,16 @@ def given(context, name):
     return value
 
 
-def pauses(times, now, real):
-    """log2 of the seconds from each event to the next, the last one's to `now`, rounded down: (B, L), below PAUSES."""
+def next_times(times, now, real):
+    """When each event's next one came, the last one's at `now`: (B, L)."""
     following = torch.cat([times[:, 1:], times[:, :1]], dim=1)
     at_end = torch.cat([~real[:, 1:], torch.ones_like(real[:, :1])], dim=1)
-    gap = torch.where(at_end, now[:, None], following) - times
+    return torch.where(at_end, now[:, None], following)
+
+
+def pauses(times, now, real):
+    """log2 of the seconds from each event to the next, the last one's to `now`, rounded down: (B, L), below PAUSES."""
+    gap = next_times(times, now, real) - times
     return gap.clamp(min=1).double().log2().long().clamp(max=PAUSES - 1)
 
 

@@ -22,6 +22,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 import recbook
 from recbook import results
@@ -101,8 +102,8 @@ ROWS = {
         "model": "sasrec", "dim": 50, "length": 200, "blocks": 2, "heads": 1, "negatives": 1, "dropout": 0.2,
         "epochs": 60, "batch_size": 8000, "learning_rate": 0.001}),
     ("ml-1m-sasrec", "sasrec"): ("SASRec, cross-entropy", {
-        "model": "sasrec", "dim": 64, "length": 200, "blocks": 2, "heads": 1, "dropout": 0.2, "epochs": 40,
-        "batch_size": 8000, "learning_rate": 0.002}),
+        "model": "sasrec", "dim": 64, "length": 200, "blocks": 2, "heads": 1, "dropout": 0.1, "spread": 0.02,
+        "epochs": 70, "batch_size": 25_600, "learning_rate": 0.0015}),
     ("ml-1m-caser", "popularity"): ("Popularity", {"model": "popularity"}),
     ("ml-1m-caser", "caser"): ("Caser", {**CASER, "negatives": 3}),
     ("ml-1m-caser", "caser-one-negative"): ("Caser, one negative a target", {**CASER, "negatives": 1}),
@@ -148,11 +149,18 @@ TRAINING = ("epochs", "batch_size", "learning_rate")
 
 
 def train(split, settings, seed=0, device="auto", **options):
-    """A model trained on `split`, its learning rate falling to zero in a straight line: (model, history)."""
+    """A model trained on `split`, its learning rate falling to zero in a straight line: (model, history).
+
+    `spread` is the standard deviation that vectors of items and positions start with, where it is not the model's own.
+    """
     settings = dict(settings)
     training = {key: settings.pop(key) for key in TRAINING if key in settings}
+    spread = settings.pop("spread", None)
     recbook.seed_everything(seed)
     model = find_model(settings.pop("model"))(split.n_users, split.n_items, **settings)
+    if spread:
+        for vectors in (model.item, model.position):
+            torch.nn.init.normal_(vectors.weight, std=spread)
     history = recbook.fit(model, split, seed=seed, device=device, schedule=lambda share: 1 - share, **training,
                           **options)
     return model, history

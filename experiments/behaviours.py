@@ -31,7 +31,7 @@ PROTOCOL = ("train on the first six tenths; rank all items, also those seen befo
 METRICS = ("Recall@1", "Recall@10")
 FROM, UNTIL = (pd.Timestamp(day, tz="Asia/Shanghai").timestamp() for day in ("2017-11-25", "2017-12-04"))
 TRAINING = ("epochs", "batch_size", "learning_rate")
-GRU = {"model": "gru4rec", "dropout": 0.3, "negatives": 100, "epochs": 20, "batch_size": 1024, "learning_rate": 0.004}
+GRU = {"model": "gru4rec", "dropout": 0.3, "negatives": 100, "epochs": 60, "batch_size": 1024, "learning_rate": 0.004}
 
 
 class Seen(recbook.Recommender):

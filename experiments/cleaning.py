@@ -18,7 +18,7 @@ from recbook import results
 NAME = "cleaning"
 TITLE = "Three logs as published, and after each step of cleaning"
 PROTOCOL = ("counted; same moment: users whose last two events carry the same time; in a row: events whose item is that "
-            "of the same user's event before")
+            "of the same user's event before; once: items that stand in the log once")
 FROM, UNTIL = (pd.Timestamp(day, tz="Asia/Shanghai").timestamp() for day in ("2017-11-25", "2017-12-04"))
 BEAUTY = {
     "popularity": ("Popularity", {}),
@@ -58,7 +58,8 @@ def count(log):
     same = (last.nunique() < last.size()).mean()
     before = log.groupby("user")["item"].shift()
     numbers = {"events": len(log), "users": log["user"].nunique(), "items": log["item"].nunique(),
-               "same moment": same, "in a row": (log["item"] == before).mean()}
+               "same moment": same, "in a row": (log["item"] == before).mean(),
+               "once": (log["item"].value_counts() == 1).mean()}
     return {name: {"value": float(number)} for name, number in numbers.items()}
 
 

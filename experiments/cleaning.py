@@ -17,8 +17,8 @@ from recbook import results
 
 NAME = "cleaning"
 TITLE = "Three logs as published, and after each step of cleaning"
-PROTOCOL = ("counted; same moment: users whose last two events carry the same time; in a row: events whose item is that "
-            "of the same user's event before; once: items that stand in the log once")
+PROTOCOL = ("counted; same moment: users whose last two events carry the same time; in a row: events whose item is "
+            "that of the same user's event before; once: items that stand in the log once")
 FROM, UNTIL = (pd.Timestamp(day, tz="Asia/Shanghai").timestamp() for day in ("2017-11-25", "2017-12-04"))
 BEAUTY = {
     "popularity": ("Popularity", {}),

@@ -35,7 +35,7 @@ PROTOCOL = ("1,000 customers; a tenth of the films is withheld from training; ra
             "tenth whose film was withheld")
 POSTERS = Path("ml-1m-text-posters", "posters_w112.tar")       # in $RECBOOK_DATA
 CUSTOMERS = 1000
-GRU = {"model": "content-gru", "categories": (), "dropout": 0.1, "epochs": 6, "batch_size": 4096,
+GRU = {"model": "content-gru", "categories": (), "dropout": 0.1, "epochs": 3, "batch_size": 4096,
        "learning_rate": 0.004}
 GENRES = {**GRU, "categories": ("category",)}
 TRAINING = ("epochs", "batch_size", "learning_rate")

@@ -5,7 +5,7 @@ SITE := _build/html/index.html
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 0
 
-.PHONY: book test execute lab lock clean
+.PHONY: book test execute assignments lab lock clean
 
 book: .venv/installed
 	$(BIN)/jupyter-book build . -W -n --keep-going -q
@@ -19,6 +19,9 @@ test: .venv/installed  # two workers with one thread each: threads of several wo
 
 execute: .venv/installed  # run the chapters anew and store their outputs: make execute [CHAPTERS="matrix-factorization"]
 	$(BIN)/python tools/notebooks.py execute $(CHAPTERS)
+
+assignments: .venv/installed  # write the assignments' notebooks from their texts
+	$(BIN)/python tools/notebooks.py assignments
 
 lab: .venv/installed
 	$(BIN)/jupyter lab chapters

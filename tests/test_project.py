@@ -144,7 +144,7 @@ PROMISES = {
     "keras-gpu": ("tensorflow", "nvidia"),
     "book": ("gensim", "jupyter_book", "jupyterlab", "jupytext", "matplotlib", "sphinx_book_theme", "sphinx_exercise",
              "sphinx-mathjax-offline", "sphinx_proof", "sklearn", "PIL"),
-    "assignments": ("nbgrader",),
+    "assignments": ("nbgrader", "psutil"),
     "serving": ("faiss",),
     "dev": ("hypothesis", "ir_measures", "nbval", "playwright", "psutil", "pytest", "pytest_timeout", "xdist",
             "sklearn"),

@@ -1,0 +1,229 @@
+"""A course folder: release the assignments, grade what comes back, report."""
+
+import csv
+import re
+import shutil
+import stat
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import nbformat
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbgrader import utils
+from nbgrader.api import Gradebook
+from nbgrader.apps import NbGraderAPI
+from nbgrader.plugins import CsvExportPlugin
+from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, GetGrades, LimitOutput, SaveAutoGrades
+from traitlets.config import Config
+
+from . import sandbox
+from .preprocessors import ExecuteInSandbox, ShowWhatStudentsSee
+
+HERE = Path(__file__).resolve().parent
+NAMES = ("measuring", "factorization", "neumf", "sequences", "hybrid")
+LARGEST = 20 * 2**20            # bytes of a notebook
+STUDENT = re.compile(r"[\w.@-]+")
+LINES = ("student", "assignment", "score", "of", "by hand", "leaderboard", "note")
+LEADERBOARD = re.compile(r"leaderboard: ([0-9.]+)")
+
+
+class CourseError(Exception):
+    """Something that the instructor has to put right, in a sentence."""
+
+
+@dataclass
+class Course:
+    """A folder with `source`, `release`, `submitted`, `autograded`, `feedback` and the gradebook, as nbgrader has it."""
+
+    folder: Path
+    unprotected: bool = False
+    limits: sandbox.Limits = sandbox.Limits()
+
+    def __post_init__(self):
+        self.folder = Path(self.folder).resolve()
+
+    @property
+    def config(self):
+        """nbgrader's settings; `nbgrader_config.py` in the folder says the same to its own commands."""
+        config = Config()
+        config.CourseDirectory.root = str(self.folder)
+        config.CourseDirectory.course_id = "recbook"
+        configure(config)
+        config.ExecuteInSandbox.unprotected = self.unprotected
+        config.ExecuteInSandbox.limits = asdict(self.limits)
+        return config
+
+    @property
+    def api(self):
+        api = NbGraderAPI(config=self.config)
+        api.log.setLevel("WARNING")
+        return api
+
+    def gradebook(self):
+        return Gradebook(f"sqlite:///{self.folder / 'gradebook.db'}")
+
+    # -------------------------------------------------------------------------------------------- release
+
+    def release(self, names=NAMES):
+        """Make the students' version of assignments; the sources are copied into the folder when it is new."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "nbgrader_config.py").write_text(
+            f"import sys\n\nsys.path.insert(0, {str(HERE.parent)!r})\n"
+            f"from {__package__}.course import configure\n\nconfigure(get_config())\n"
+            "get_config().CourseDirectory.course_id = 'recbook'\n")
+        for name in names:
+            source = self.folder / "source" / name
+            if not source.exists():
+                if not (HERE / "source" / name).is_dir():
+                    raise CourseError(f"There is no assignment {name!r}: {', '.join(NAMES)}.")
+                shutil.copytree(HERE / "source" / name, source)
+            found = self.api.generate_assignment(name, force=True, create=True)
+            if not found["success"]:
+                raise CourseError(f"{name}: {last_line(found)}")
+        return [self.folder / "release" / name for name in names]
+
+    # -------------------------------------------------------------------------------------------- grade
+
+    def grade(self, submissions):
+        """Grade every notebook of a folder <student>/<assignment>/<assignment>.ipynb: a line for each.
+
+        Raises
+        ------
+        CourseError
+            If there is nothing to grade, or no sandbox and `unprotected` is not said.
+        """
+        why = None if self.unprotected else sandbox.available()
+        if why:
+            raise CourseError(f"{why} Without it a submission could read and delete your files. For submissions "
+                              "that you trust: --unprotected.")
+        submissions = Path(submissions)
+        if not submissions.is_dir():
+            raise CourseError(f"{submissions} is no folder.")
+        known = [name for name in NAMES if (self.folder / "release" / name).is_dir()]
+        if not known:
+            raise CourseError(f"Nothing has been released in {self.folder} yet: make the release first.")
+        found = sorted(path for path in submissions.glob("*/*") if path.is_dir() and not path.is_symlink())
+        if not found:
+            raise CourseError(f"{submissions} has no folder <student>/<assignment>.")
+        return [self.grade_one(path, known) for path in found]
+
+    def grade_one(self, path, known):
+        """Grade one submission; whatever is wrong with it is told in its line."""
+        student, name = path.parent.name, path.name
+        line = dict.fromkeys(LINES, "") | {"student": student, "assignment": name}
+        try:
+            if not STUDENT.fullmatch(student):
+                raise CourseError("not graded: the folder's name may have letters, digits and . _ @ - only")
+            if name not in known:
+                raise CourseError(f"not graded: no such assignment; released are {', '.join(known)}")
+            notes = self.collect(path, student, name)
+            result = self.api.autograde(name, student, force=True, create=True)
+            if not result["success"]:
+                raise CourseError(f"not graded: {last_line(result)}")
+            line |= self.score(student, name)
+            line["note"] = "; ".join(notes + self.stops(student, name))
+            result = self.api.generate_feedback(name, student, force=True)
+            if not result["success"]:
+                raise CourseError(f"graded, but without feedback: {last_line(result)}")
+        except CourseError as problem:
+            line["note"] = str(problem)
+        return line
+
+    def collect(self, path, student, name):
+        """Copy the notebook, and nothing else, into the course folder. Returns what is odd about it."""
+        wanted = path / f"{name}.ipynb"
+        if not wanted.exists():
+            others = ", ".join(sorted(found.name for found in path.iterdir())) or "nothing"
+            raise CourseError(f"not graded: {name}.ipynb is missing; there is {others}")
+        about = wanted.lstat()
+        if not stat.S_ISREG(about.st_mode):
+            raise CourseError(f"not graded: {name}.ipynb is no file")
+        if about.st_size > LARGEST:
+            raise CourseError(f"not graded: {name}.ipynb is larger than {LARGEST // 2**20} MB")
+        try:
+            notebook = nbformat.read(wanted, as_version=4)
+            nbformat.validate(notebook)
+        except Exception as problem:                # nbformat lets through whatever its parser raises
+            raise CourseError(f"not graded: {name}.ipynb is no notebook ({type(problem).__name__})") from None
+        released = nbformat.read(self.folder / "release" / name / f"{name}.ipynb", as_version=4)
+        notes = []
+        kernel = notebook.metadata.get("kernelspec", {}).get("name")
+        if kernel != released.metadata.kernelspec.name:
+            notes.append(f"kernel {kernel!r}, graded with {released.metadata.kernelspec.name!r}")
+        missing = sorted(graded_ids(released) - graded_ids(notebook))
+        if missing:
+            notes.append(f"missing cells (tests were put back): {', '.join(missing)}")
+        target = self.folder / "submitted" / student / name
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        nbformat.write(notebook, target / f"{name}.ipynb")
+        for extra in path.glob("timestamp.txt"):    # nbgrader's own: when it was handed in
+            if stat.S_ISREG(extra.lstat().st_mode) and extra.stat().st_size < 100:
+                shutil.copy(extra, target)
+        return notes
+
+    def score(self, student, name):
+        with self.gradebook() as book:
+            submission = book.find_submission(name, student)
+            line = {"score": submission.score, "of": submission.max_score,
+                    "by hand": "to do" if submission.needs_manual_grade else ""}
+        shown = [found for cell, output in self.outputs(student, name) if utils.is_grade(cell)
+                 for found in LEADERBOARD.findall(output.get("text", ""))]
+        return line | {"leaderboard": shown[-1] if shown else ""}
+
+    def outputs(self, student, name):
+        """Each output of a graded submission, with its cell."""
+        notebook = nbformat.read(self.folder / "autograded" / student / name / f"{name}.ipynb", as_version=4)
+        return [(cell, output) for cell in notebook.cells for output in cell.get("outputs", ())]
+
+    def stops(self, student, name):
+        """What ended the run of a submission early, if something did."""
+        return [output.evalue for _, output in self.outputs(student, name)
+                if output.output_type == "error" and output.ename == "Stopped"]
+
+    # -------------------------------------------------------------------------------------------- report
+
+    def report(self):
+        """Write grades.csv (nbgrader's own table) and make all feedback anew, with what was graded by hand."""
+        with self.gradebook() as book:
+            exporter = CsvExportPlugin()
+            exporter.to = str(self.folder / "grades.csv")
+            exporter.export(book)
+            graded = [(submission.student.id, assignment.name) for assignment in book.assignments
+                      for submission in book.assignment_submissions(assignment.name)]
+        lines = []
+        for student, name in sorted(graded):
+            if (self.folder / "autograded" / student / name).is_dir():
+                self.api.generate_feedback(name, student, force=True)
+                lines.append(dict.fromkeys(LINES, "") | {"student": student, "assignment": name}
+                             | self.score(student, name))
+        return lines
+
+    def write(self, lines):
+        """Write a line for each submission to report.csv."""
+        with open(self.folder / "report.csv", "w", newline="") as file:
+            table = csv.DictWriter(file, LINES)
+            table.writeheader()
+            table.writerows(lines)
+
+
+def configure(config):
+    """What differs from nbgrader's defaults."""
+    config.Autograde.autograde_preprocessors = [ExecuteInSandbox, LimitOutput, SaveAutoGrades, AssignLatePenalties,
+                                                CheckCellMetadata]
+    config.OverwriteCells.add_missing_cells = True
+    config.GenerateFeedback.preprocessors = [GetGrades, ShowWhatStudentsSee, CSSHTMLHeaderPreprocessor]
+    config.ClearSolutions.code_stub = {"python": "raise NotImplementedError  # your code"}
+    config.ClearSolutions.text_stub = "*Your answer.*"
+
+
+def graded_ids(notebook):
+    """The names of the cells that are tests or answers."""
+    own = [cell.metadata.get("nbgrader", {}) for cell in notebook.cells]
+    return {about["grade_id"] for about in own if "grade_id" in about and (about.get("grade") or about.get("solution"))}
+
+
+def last_line(result):
+    """The line of a log that says what went wrong."""
+    text = result.get("error") or result.get("log") or "nbgrader gave no reason"
+    return text.strip().splitlines()[-1]

@@ -1,0 +1,57 @@
+"""Two steps of nbgrader's own pipeline, replaced: how a submission is executed, and what its feedback shows."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from nbformat.v4 import new_output
+from nbgrader import utils
+from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
+from traitlets import Bool, Dict
+
+from . import sandbox
+
+MARKER = ClearHiddenTests.begin_test_delimeter.default_value
+
+
+class ExecuteInSandbox(NbGraderPreprocessor):
+    """Executes a submission twice, each time in a sandbox of its own.
+
+    With the hidden tests, for the grade; and without them, for what the student will see: what that run shows cannot
+    tell of tests that it never met.
+    """
+
+    limits = Dict({}, help="What a run may take: see `sandbox.Limits`.").tag(config=True)
+    unprotected = Bool(False, help="Execute without a sandbox, as the grader's own user.").tag(config=True)
+
+    def preprocess(self, notebook, resources):
+        cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        complete = [cell.source for cell in cells]
+        shown = [without_hidden(cell).source for cell in cells]
+        limits = sandbox.Limits(**self.limits)
+        with ThreadPoolExecutor(2) as pool:
+            graded, seen = pool.map(lambda sources: sandbox.run(sources, limits, self.unprotected), (complete, shown))
+        for cell, outputs, visible in zip(cells, graded, seen):
+            cell.outputs = outputs
+            cell.metadata["seen"] = visible
+        return notebook, resources
+
+
+class ShowWhatStudentsSee(NbGraderPreprocessor):
+    """In the feedback a hidden test is one line: passed or failed."""
+
+    def preprocess_cell(self, cell, resources, index):
+        if cell.cell_type != "code":
+            return cell, resources
+        hidden, failed = MARKER in cell.source, utils.has_failed(cell)
+        cell.source = without_hidden(cell).source
+        cell.outputs = cell.metadata.pop("seen", [])
+        if hidden:
+            cell.outputs.append(new_output("stream", name="stdout",
+                                           text=f"Hidden tests: {'failed' if failed else 'passed'}.\n"))
+        return cell, resources
+
+
+def without_hidden(cell):
+    """A copy of a cell without its hidden tests."""
+    copy = cell.copy()
+    ClearHiddenTests()._remove_hidden_test_region(copy)
+    return copy

@@ -1,0 +1,32 @@
+"""Mistakes that students make lose points, and unusual answers that are right lose none."""
+
+import importlib
+
+import pytest
+
+pytest.importorskip("nbgrader", reason="assignments need the extra `assignments`")
+
+from assignments import sandbox  # noqa: E402
+from assignments.course import NAMES  # noqa: E402
+from tests.answers import graded, tasks  # noqa: E402
+
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(900),
+              pytest.mark.skipif(sandbox.available() is not None, reason=str(sandbox.available()))]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_mistakes_lose_points_and_unusual_answers_do_not(name):
+    answers = importlib.import_module(f"tests.answers.{name}").ANSWERS
+    assert set(answers) == set(tasks(name))
+    assert all(len(of["wrong"]) >= 3 and of["right"] for of in answers.values())
+    full = graded(name, {})
+    for number in range(max(len(of["wrong"]) for of in answers.values())):
+        handed_in = {task: of["wrong"][number] for task, of in answers.items() if number < len(of["wrong"])}
+        found = graded(name, handed_in)
+        for task, tests in tasks(name).items():
+            lost = sum(full[test] - found[test] for test in tests)
+            if task in handed_in:
+                assert lost > 0, f"{name}, {task}: nothing lost by {handed_in[task]}"
+    for number in range(max(len(of["right"]) for of in answers.values())):
+        unusual = {task: of["right"][number] for task, of in answers.items() if number < len(of["right"])}
+        assert graded(name, unusual) == full

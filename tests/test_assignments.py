@@ -1,0 +1,345 @@
+"""The assignments: what is right gets all points, what is wrong loses some, and no submission harms another."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+pytest.importorskip("nbgrader", reason="assignments need the extra `assignments`")
+
+from nbgrader.utils import is_grade, is_solution  # noqa: E402
+
+from assignments import sandbox  # noqa: E402
+from assignments.course import NAMES, Course, CourseError  # noqa: E402
+from assignments.preprocessors import without_hidden  # noqa: E402
+from tests.answers import cell, source, tasks  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[1]
+NEEDED = os.environ.get("RECBOOK_NEEDS_SANDBOX") == "1"
+WHY_NOT = sandbox.available()
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(900)]
+needs_sandbox = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+
+
+def submit(folder, student, name, notebook):
+    path = folder / student / name / f"{name}.ipynb"
+    path.parent.mkdir(parents=True)
+    if isinstance(notebook, str):
+        path.write_text(notebook)
+    else:
+        nbformat.write(notebook, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    course = Course(tmp_path_factory.mktemp("course"))
+    course.release()
+    return course
+
+
+def test_there_is_a_sandbox_where_one_is_needed():
+    if not NEEDED:
+        pytest.skip("RECBOOK_NEEDS_SANDBOX=1 asks for one")
+    assert WHY_NOT is None
+
+
+# ------------------------------------------------------------------------------------------- the assignments
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_assignment_has_what_it_should(name):
+    found = tasks(name)
+    assert 3 <= len(found) <= 6 and all(len(tests) >= 2 for tests in found.values())
+    notebook = source(name)
+    texts = [cell.source for cell in notebook.cells]
+    assert sum("BEGIN HIDDEN TESTS" in text for text in texts) >= len(found)
+    written = [cell for cell in notebook.cells if cell.cell_type == "markdown" and is_grade(cell)]
+    assert len(written) == 1 and "| points |" in texts[-2]
+    rubric = [line.split("|")[1].strip() for line in texts[-2].splitlines() if line.startswith("|")][2:]
+    assert sum(map(int, rubric)) == written[0].metadata.nbgrader.points
+    for text in texts:                                       # what a heading promises is what the cells give
+        if text.startswith("## Task") and "points)" in text.splitlines()[0]:
+            promised = int(text.splitlines()[0].split("(")[-1].split()[0])
+            place, own = texts.index(text), 0
+            for later in notebook.cells[place + 1:]:
+                if later.source.startswith("## Task"):
+                    break
+                own += later.metadata.get("nbgrader", {}).get("points", 0) or 0
+            assert promised == own, text.splitlines()[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_release_holds_no_solution_and_no_hidden_test(name, released):
+    text = (released.folder / "release" / name / f"{name}.ipynb").read_text()
+    assert "HIDDEN" not in text and "SOLUTION" not in text
+    notebook = nbformat.reads(text, as_version=4)
+    for each in source(name).cells:
+        if each.cell_type == "code" and is_solution(each):
+            body = each.source.split("### BEGIN SOLUTION")[1].split("### END SOLUTION")[0].strip()
+            assert body.splitlines()[-1].strip() not in text.replace("\\n", "\n").splitlines()
+        if "BEGIN HIDDEN TESTS" in each.source:
+            shown = cell(notebook, each.metadata.nbgrader.grade_id).source
+            assert shown.splitlines() == without_hidden(each).source.splitlines()
+
+
+def test_solutions_are_in_no_page_of_the_site(site):
+    marks = [body for name in NAMES for each in source(name).cells if each.cell_type == "code" and is_solution(each)
+             for body in [each.source.split("### BEGIN SOLUTION")[1].split("\n")[1].strip()] if len(body) > 40]
+    assert len(marks) >= 10
+    for page in site.rglob("*"):
+        if page.suffix in (".html", ".ipynb", ".txt", ".js", ".md"):
+            text = page.read_text(errors="ignore")
+            assert "BEGIN HIDDEN" not in text and not any(mark in text for mark in marks), page
+
+
+# ------------------------------------------------------------------------------------------- an instructor's day
+
+
+@pytest.fixture(scope="module")
+def reference(released, tmp_path_factory):
+    """The reference and the untouched release of all five, graded: the report's lines."""
+    folder = tmp_path_factory.mktemp("submissions")
+    for name in NAMES:
+        submit(folder, "ann", name, source(name))
+        submit(folder, "ben", name, (released.folder / "release" / name / f"{name}.ipynb").read_text())
+    return {(line["student"], line["assignment"]): line for line in released.grade(folder)}
+
+
+@needs_sandbox
+@pytest.mark.parametrize("name", NAMES)
+def test_the_reference_gets_all_points_and_the_untouched_release_none(name, reference):
+    by_machine = sum(cell.metadata.nbgrader.points for cell in source(name).cells
+                     if cell.cell_type == "code" and is_grade(cell))
+    assert reference["ann", name]["score"] == by_machine and reference["ann", name]["by hand"] == "to do"
+    assert reference["ben", name]["score"] == 0 and reference["ben", name]["by hand"] == ""
+    assert reference["ann", name]["note"] == reference["ben", name]["note"] == ""
+
+
+@needs_sandbox
+def test_the_leaderboard_is_in_the_report(reference):
+    assert 0.1 < float(reference["ann", "hybrid"]["leaderboard"]) < 0.3
+    assert reference["ben", "hybrid"]["leaderboard"] == reference["ann", "neumf"]["leaderboard"] == ""
+
+
+ATTACKS = {
+    "loops": "while True:\n    try:\n        pass\n    except BaseException:\n        pass",
+    "hoards": "kept = []\nwhile True:\n    kept.append(bytearray(10**8))",
+    "prints": "while True:\n    print('x' * 10**6)",
+    "deletes": "import os, shutil\nfor path in ('.', '..', '/tmp', '/work', '/home', {grader!r}):\n"
+               "    shutil.rmtree(path, ignore_errors=True)\nopen({grader!r} + '/gradebook.db', 'w').close()",
+    "quits": "import os\nos._exit(0)",
+    "steals": "import sys, urllib.request\ntry:\n    urllib.request.urlopen('http://example.org', timeout=5)\n"
+              "    stolen = 'network'\nexcept OSError:\n    stolen = ''\n"
+              "for path in ({grader!r} + '/source/measuring/measuring.ipynb', {root!r} + '/assignments/source', '/etc/shadow'):\n"
+              "    try:\n        import os\n        stolen += str(os.listdir(path) if os.path.isdir(path) else open(path).read())\n"
+              "    except OSError:\n        pass\nprint('STOLEN', len(stolen), stolen[:1000])",
+}
+SPY = """
+import inspect, linecache
+seen = []
+def rank(scores, target):
+    frame = inspect.currentframe().f_back
+    seen.append(inspect.getsource(frame))
+    print("SPIED", seen[-1])
+    raise ValueError("SPIED " + seen[-1])
+"""
+
+
+@pytest.fixture(scope="module")
+def hard_day(tmp_path_factory):
+    """Ten submissions of one assignment, most of them hostile or broken, and what came of them."""
+    course = Course(tmp_path_factory.mktemp("hard"))
+    course.release(["measuring"])
+    folder = tmp_path_factory.mktemp("handed-in")
+    places = {"grader": str(course.folder), "root": str(ROOT)}
+    sandbox_limits = sandbox.Limits(cell=6, total=60, memory=2 * 2**30)
+    for student, code in ATTACKS.items():
+        notebook = source("measuring")
+        place = notebook.cells.index(cell(notebook, "neighbours"))
+        for place_holder, path in places.items():
+            code = code.replace("{" + place_holder + "!r}", repr(path))
+        notebook.cells.insert(place, nbformat.v4.new_code_cell(code))
+        submit(folder, student, "measuring", notebook)
+    spying = source("measuring")
+    cell(spying, "rank").source += SPY
+    spying.cells.insert(spying.cells.index(cell(spying, "ndcg")), nbformat.v4.new_code_cell("print('LATER', seen)"))
+    submit(folder, "spies", "measuring", spying)
+    changed = source("measuring")
+    cell(changed, "rank").source = "def rank(scores, target):\n    return np.ones(len(target))"
+    for test in ("rank-seen", "rank-hidden"):
+        cell(changed, test).source = "pass"
+        cell(changed, test).metadata.nbgrader.points = 100
+    submit(folder, "changes", "measuring", changed)
+    less = source("measuring")
+    less.cells.remove(cell(less, "rank-hidden"))
+    less.cells.remove(cell(less, "ndcg"))
+    less.metadata.kernelspec = {"name": "ir", "display_name": "R", "language": "R"}
+    submit(folder, "lacks", "measuring", less)
+    submit(folder, "breaks", "measuring", '{"cells": [')
+    submit(folder, "renames", "measuring", source("measuring")).rename(folder / "renames" / "measuring" / "mine.ipynb")
+    submit(folder, "zoe", "measuring", source("measuring"))
+    (folder / "links" / "measuring").mkdir(parents=True)
+    (folder / "links" / "measuring" / "measuring.ipynb").symlink_to(folder / "zoe" / "measuring" / "measuring.ipynb")
+    (folder / "bad name;" / "measuring").mkdir(parents=True)
+    course.limits = sandbox_limits
+    lines = {line["student"]: line for line in course.grade(folder)}
+    return course, folder, lines
+
+
+@needs_sandbox
+def test_no_submission_stops_or_changes_another(hard_day):
+    course, folder, lines = hard_day
+    assert lines["zoe"]["score"] == 18 and lines["zoe"]["note"] == ""
+    assert len(lines) == len(list(folder.iterdir()))
+    before = {"rank-seen": 1, "rank-hidden": 3, "ndcg-seen": 1, "ndcg-hidden": 3, "leak-seen": 2, "leak-hidden": 3}
+    for student in ("loops", "quits", "hoards"):             # what came before the harm keeps its points
+        assert lines[student]["score"] >= sum(before.values()), student
+    assert lines["prints"]["score"] == lines["deletes"]["score"] == lines["steals"]["score"] == 18
+    assert (course.folder / "gradebook.db").stat().st_size > 0 and (course.folder / "source").is_dir()
+
+
+@needs_sandbox
+def test_what_ended_a_run_is_in_the_report(hard_day):
+    lines = hard_day[2]
+    assert lines["loops"]["note"] == "the cell took too long" == lines["prints"]["note"]
+    assert "kernel died" in lines["quits"]["note"]
+
+
+@needs_sandbox
+def test_broken_submissions_get_a_clear_line(hard_day):
+    lines = hard_day[2]
+    for student, words in {"breaks": "is no notebook", "renames": "measuring.ipynb is missing; there is mine.ipynb",
+                           "links": "is no file", "bad name;": "letters, digits"}.items():
+        assert words in lines[student]["note"] and lines[student]["score"] == ""
+    assert "kernel 'ir'" in lines["lacks"]["note"] and "ndcg, rank-hidden" in lines["lacks"]["note"]
+    assert lines["lacks"]["score"] == 18 - 4                 # no answer to Task 2; the deleted test was put back
+
+
+@needs_sandbox
+def test_changed_tests_are_put_back(hard_day):
+    assert hard_day[2]["changes"]["score"] == 18 - 4 and hard_day[2]["changes"]["of"] == 22
+
+
+@needs_sandbox
+def test_nothing_hidden_is_in_the_feedback(hard_day):
+    course, _, lines = hard_day
+    secrets = ["slow = [1 + sum(s", "2 / 6", "weights=[[", "range(15)", "np.zeros((2, 5))"]
+    source_text = "\n".join(cell.source for cell in source("measuring").cells)
+    assert all(secret in source_text for secret in secrets if secret != "weights=[[")
+    for student, line in lines.items():
+        if line["score"] == "":
+            continue
+        page = (course.folder / "feedback" / student / "measuring" / "measuring.html").read_text()
+        assert "Hidden tests: " in page
+        for secret in secrets:
+            assert secret not in page and secret.replace("<", "&lt;") not in page, student
+    spied = (course.folder / "feedback" / "spies" / "measuring" / "measuring.html").read_text()
+    assert "SPIED" in spied and "BEGIN HIDDEN" not in spied and lines["spies"]["score"] < 18
+    stolen = (course.folder / "feedback" / "steals" / "measuring" / "measuring.html").read_text()
+    assert "STOLEN 0" in stolen
+
+
+@needs_sandbox
+def test_regrading_gives_the_same_grades(hard_day):
+    course, folder, lines = hard_day
+    again = course.grade_one(folder / "zoe" / "measuring", ["measuring"])
+    assert again == lines["zoe"]
+
+
+@needs_sandbox
+def test_a_grade_by_hand_is_kept_and_reported(hard_day):
+    course = hard_day[0]
+    with course.gradebook() as book:
+        grade = book.find_grade("verdict", "measuring", "measuring", "zoe")
+        grade.manual_score = 3
+        book.db.commit()
+    lines = {line["student"]: line for line in course.report()}
+    assert lines["zoe"]["score"] == 21
+    with open(course.folder / "grades.csv") as file:
+        row = next(row for row in csv.DictReader(file) if row["student_id"] == "zoe")
+    assert float(row["score"]) == 21
+    assert "21.0 / 22.0" in (course.folder / "feedback" / "zoe" / "measuring" / "measuring.html").read_text()
+
+
+# ------------------------------------------------------------------------------------------- the commands
+
+
+@needs_sandbox
+def test_the_three_commands_as_the_guide_says(tmp_path):
+    def command(*words):
+        return subprocess.run([sys.executable, "-m", "assignments", *words], cwd=ROOT, capture_output=True, text=True)
+
+    course = ["--course", str(tmp_path / "course")]
+    found = command(*course, "release", "factorization")
+    assert found.returncode == 0 and (tmp_path / "course" / "release" / "factorization").is_dir(), found.stderr
+    for number in range(2):
+        submit(tmp_path / "in", f"student{number}", "factorization", source("factorization"))
+    found = command(*course, "grade", str(tmp_path / "in"))
+    assert found.returncode == 0 and found.stdout.count("20 of 24") == 2, found.stderr
+    assert {"report.csv", "grades.csv", "feedback"} <= {path.name for path in (tmp_path / "course").iterdir()}
+    found = command(*course, "report")
+    assert found.returncode == 0 and found.stdout.count("20 of 24") == 2
+
+
+def test_without_a_sandbox_nothing_is_graded(released, tmp_path, monkeypatch):
+    monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
+    submit(tmp_path, "ann", "measuring", source("measuring"))
+    with pytest.raises(CourseError, match="bubblewrap is not installed.*--unprotected"):
+        released.grade(tmp_path)
+
+
+@pytest.mark.parametrize("make, words", [
+    (lambda folder: folder / "nowhere", "is no folder"),
+    (lambda folder: folder, "no folder <student>/<assignment>"),
+])
+def test_a_folder_without_submissions_is_told(released, tmp_path, make, words, monkeypatch):
+    monkeypatch.setattr(sandbox, "available", lambda: None)
+    with pytest.raises(CourseError, match=words):
+        released.grade(make(tmp_path))
+
+
+def test_an_unknown_assignment_is_told(tmp_path):
+    with pytest.raises(CourseError, match="no assignment 'measurin'.*measuring"):
+        Course(tmp_path).release(["measurin"])
+
+
+# ------------------------------------------------------------------------------------------- the sandbox
+
+
+def test_what_a_run_tells_of_itself_is_read_as_a_strangers_word():
+    picture = "iVBORw0KGgo="
+    lines = [b"no json", b"[]", b'{"cell": 7, "outputs": []}', b'{"cell": "0"}',
+             json.dumps({"cell": 0, "status": "ok", "outputs": [
+                 {"output_type": "execute_result", "data": {"text/plain": "99", "text/html": "<script>"}},
+                 {"output_type": "stream", "name": "stderr", "text": "a warning"},
+                 {"output_type": "display_data", "data": {"image/png": picture, "image/svg+xml": "<svg/>"}},
+                 "nonsense", {"output_type": "display_data", "data": 3}]}).encode(),
+             b'{"cell": 0, "status": "ok", "outputs": []}',
+             json.dumps({"cell": 1, "status": "error", "outputs": []}).encode()]
+    found = sandbox.assemble(lines, 4, "")
+    assert [output.output_type for output in found[0]] == ["display_data", "stream", "display_data"]
+    assert found[0][0].data == {"text/plain": "99"} and found[0][1].name == "stdout"
+    assert found[0][2].data == {"image/png": picture}
+    assert [cell[0].ename for cell in found[1:]] == ["Error", "Stopped", "NotReached"]
+
+
+@needs_sandbox
+def test_a_run_ends_when_it_takes_too_much():
+    small = sandbox.Limits(cell=5, total=40, memory=2**30, disk=2**26, processes=30)
+    found = sandbox.run(["import os\nwhile True: os.fork()"], small)
+    assert found[0][0].ename == "Stopped"
+    found = sandbox.run(["open('/tmp/large', 'wb').write(bytes(10**8))", "print('on')"], small)
+    assert found[0][0].ename == "OSError" and found[1][0].text == "on\n"
+    with pytest.raises(sandbox.NoSandbox):
+        broken = sandbox.shutil.which
+        try:
+            sandbox.shutil.which = lambda name: None
+            sandbox.run(["1"])
+        finally:
+            sandbox.shutil.which = broken

@@ -33,7 +33,7 @@ class CourseError(Exception):
 
 @dataclass
 class Course:
-    """A folder with `source`, `release`, `submitted`, `autograded`, `feedback` and the gradebook, as nbgrader has it."""
+    """A folder as nbgrader has it: `source`, `release`, `submitted`, `autograded`, `feedback` and the gradebook."""
 
     folder: Path
     unprotected: bool = False

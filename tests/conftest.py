@@ -26,7 +26,8 @@ def site():
     built.parent.mkdir(exist_ok=True)
     with FileLock(built.parent / "building.lock"):                      # one worker builds, the others wait
         if not is_fresh(built):
-            command = [sys.executable, "-m", "jupyter_book.cli.main", "build", ".", "-W", "-n", "--keep-going", "-q"]
+            program = Path(sys.executable).parent / "jupyter-book"
+            command = [program, "build", ".", "-W", "-n", "--keep-going", "-q"]
             environment = os.environ | {"NO_COLOR": "1"}
             run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
             assert run.returncode == 0, run.stdout + run.stderr

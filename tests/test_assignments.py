@@ -89,13 +89,15 @@ def test_a_release_holds_no_solution_and_no_hidden_test(name, released):
 
 
 def test_solutions_are_in_no_page_of_the_site(site):
-    marks = [body for name in NAMES for each in source(name).cells if each.cell_type == "code" and is_solution(each)
-             for body in [each.source.split("### BEGIN SOLUTION")[1].split("\n")[1].strip()] if len(body) > 40]
-    assert len(marks) >= 10
+    code = [each.source for name in NAMES for each in source(name).cells
+            if each.cell_type == "code" and is_solution(each)]
+    marks = {line.strip() for text in code for part in text.split("### BEGIN SOLUTION")[1:]
+             for line in part.split("### END SOLUTION")[0].splitlines() if len(line.strip()) > 40}
+    assert len(marks) > 30
     for page in site.rglob("*"):
         if page.suffix in (".html", ".ipynb", ".txt", ".js", ".md"):
             text = page.read_text(errors="ignore")
-            assert "BEGIN HIDDEN" not in text and not any(mark in text for mark in marks), page
+            assert [mark for mark in marks if mark in text] == [], page
 
 
 # ------------------------------------------------------------------------------------------- an instructor's day
@@ -136,8 +138,10 @@ ATTACKS = {
     "quits": "import os\nos._exit(0)",
     "steals": "import sys, urllib.request\ntry:\n    urllib.request.urlopen('http://example.org', timeout=5)\n"
               "    stolen = 'network'\nexcept OSError:\n    stolen = ''\n"
-              "for path in ({grader!r} + '/source/measuring/measuring.ipynb', {root!r} + '/assignments/source', '/etc/shadow'):\n"
-              "    try:\n        import os\n        stolen += str(os.listdir(path) if os.path.isdir(path) else open(path).read())\n"
+              "import os\n"
+              "for path in ({grader!r} + '/source/measuring/measuring.ipynb', {root!r} + '/assignments/source',\n"
+              "             '/etc/shadow'):\n"
+              "    try:\n        stolen += str(os.listdir(path) if os.path.isdir(path) else open(path).read())\n"
               "    except OSError:\n        pass\nprint('STOLEN', len(stolen), stolen[:1000])",
 }
 SPY = """

@@ -65,7 +65,7 @@ def main():
         nbformat.write(notebook, handed_in / f"{NAME}.ipynb")
         course.grade(Path(folder, "in"))
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1000, "height": 620}, device_scale_factor=1.5)
+        page = browser.new_page(viewport={"width": 1000, "height": 740}, device_scale_factor=1.5)
         page.goto((course.folder / "feedback" / "ann" / NAME / f"{NAME}.html").as_uri())
         page.get_by_text("Hidden tests: failed").first.scroll_into_view_if_needed()
         page.get_by_role("heading", name="on which place?").evaluate("heading => heading.scrollIntoView()")

@@ -2,17 +2,21 @@ ANSWERS = {
     "pad": {
         "wrong": ["""
 def padded(histories, length):                              # the first items
-    return np.array([(list(history[:length]) + [-1] * length)[:length] for history in histories])
+    return np.array([([-1] * length + list(history[:length]))[-length:] for history in histories])
 """, """
-def padded(histories, length):                              # filled up in front
-    return np.array([([-1] * length + list(history))[-length:] for history in histories])
+def padded(histories, length):                              # filled up at the end
+    return np.array([(list(history[-length:]) + [-1] * length)[:length] for history in histories])
 """, """
 def padded(histories, length):                              # filled up with an item
-    return np.array([(list(history[-length:]) + [0] * length)[:length] for history in histories])
+    return np.array([([0] * length + list(history))[-length:] for history in histories])
 """],
         "right": ["""
 def padded(histories, length):
-    return np.array([(list(history[-length:]) + [-1] * length)[:length] for history in histories])
+    array = np.full((len(histories), length), -1)
+    for row, history in enumerate(histories):
+        recent = history[-length:]
+        array[row, length - len(recent):] = recent
+    return array
 """],
     },
     "gru": {
@@ -155,7 +159,8 @@ def sees_the_future(model, items, n_items):
     chance = np.random.default_rng(0)
     for cut in range(1, len(items)):
         for _ in range(3):
-            other = np.concatenate([items[:cut], (items[cut:] + chance.integers(1, n_items, len(items) - cut)) % n_items])
+            late = (items[cut:] + chance.integers(1, n_items, len(items) - cut)) % n_items
+            other = np.concatenate([items[:cut], late])
             if np.abs(model(other)[:cut] - model(items)[:cut]).max() > 1e-9:
                 return True
     return False

@@ -15,7 +15,8 @@ diginetica: the click sessions as SR-GNN's authors prepared them; every click of
 case; no item is masked, since items return. Published: NARM as Wu et al., AAAI 2019, report it.
 
 Settings are chosen by hand on validation, which `--tune` prints while a model trains; the weights of several models are
-the best of a grid on validation (3,000 users of it), one model added after the other. With `--keep FOLDER` an interrupted run goes on where it was, and models are trained once.
+the best of a grid on validation (3,000 users of it), one model added after the other. With `--keep FOLDER` an
+interrupted run goes on where it was, and models are trained once.
 """
 
 import argparse

@@ -8,7 +8,7 @@ pytest.importorskip("nbgrader", reason="assignments need the extra `assignments`
 
 from assignments import sandbox  # noqa: E402
 from assignments.course import NAMES  # noqa: E402
-from tests.answers import graded, tasks  # noqa: E402
+from tests.answers import cell, graded, run, source, tasks  # noqa: E402
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(900),
               pytest.mark.skipif(sandbox.available() is not None, reason=str(sandbox.available()))]
@@ -30,3 +30,14 @@ def test_mistakes_lose_points_and_unusual_answers_do_not(name):
     for number in range(max(len(of["right"]) for of in answers.values())):
         unusual = {task: of["right"][number] for task, of in answers.items() if number < len(of["right"])}
         assert graded(name, unusual) == full
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_reference_is_right_with_another_seed(name):
+    """As the guide promises to instructors who change it."""
+    notebook = source(name)
+    setup = cell(notebook, "setup")
+    line = next(line for line in setup.source.splitlines() if line.startswith("SEED = "))
+    setup.source = setup.source.replace(line, "SEED = 7")
+    found = run(notebook)
+    assert found == {test: float(cell(notebook, test).metadata.nbgrader.points) for test in found}

@@ -174,6 +174,20 @@ def hard_day(tmp_path_factory):
     cell(spying, "rank").source += SPY
     spying.cells.insert(spying.cells.index(cell(spying, "ndcg")), nbformat.v4.new_code_cell("print('LATER', seen)"))
     submit(folder, "spies", "measuring", spying)
+    imports = source("measuring")
+    cell(imports, "rank").source = """
+import importlib
+for name in ("helper", "assignments", "tests.answers"):
+    try:
+        importlib.import_module(name)
+        print("IMPORTED", name)
+    except ImportError:
+        pass
+from helper import rank
+"""
+    beside = submit(folder, "imports", "measuring", imports).parent
+    (beside / "helper.py").write_text("def rank(scores, target):\n    return 1\n")
+    (beside / "numpy.py").write_text("allclose = lambda *_: True\n")
     changed = source("measuring")
     cell(changed, "rank").source = "def rank(scores, target):\n    return np.ones(len(target))"
     for test in ("rank-seen", "rank-hidden"):
@@ -223,6 +237,14 @@ def test_broken_submissions_get_a_clear_line(hard_day):
         assert words in lines[student]["note"] and lines[student]["score"] == ""
     assert "kernel 'ir'" in lines["lacks"]["note"] and "ndcg, rank-hidden" in lines["lacks"]["note"]
     assert lines["lacks"]["score"] == 18 - 4                 # no answer to Task 2; the deleted test was put back
+
+
+@needs_sandbox
+def test_files_beside_a_notebook_are_not_imported(hard_day):
+    course, _, lines = hard_day
+    assert lines["imports"]["score"] == 18 - 4
+    page = (course.folder / "feedback" / "imports" / "measuring" / "measuring.html").read_text()
+    assert "No module named" in page and "IMPORTED " not in page.replace("IMPORTED&quot;", "").replace('"IMPORTED"', "")
 
 
 @needs_sandbox

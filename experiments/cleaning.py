@@ -76,10 +76,12 @@ def by_moment(model, split):
 
 def main(argv=None):
     argparse.ArgumentParser(prog=NAME, description=__doc__.partition("\n")[0]).parse_args(argv)
+    start = time.perf_counter()
     for name, title, dataset, log in steps():
         row = {"title": title, "measured": count(log), "published": {}, "source": "", "settings": {}}
-        results.save(NAME, TITLE, PROTOCOL, {name: row}, dataset, 0.0)
+        results.save(NAME, TITLE, PROTOCOL, {name: row}, dataset, time.perf_counter() - start)
         print(title, {key: round(number["value"], 4) for key, number in row["measured"].items()}, flush=True)
+        start = time.perf_counter()
     dataset = recbook.load("amazon-beauty")
     split = dataset.published
     split = replace(split, test=replace(split.test, masked=split.refit().matrix()))

@@ -81,7 +81,6 @@ def main(argv=None):
         row = {"title": title, "measured": count(log), "published": {}, "source": "", "settings": {}}
         results.save(NAME, TITLE, PROTOCOL, {name: row}, dataset, time.perf_counter() - start)
         print(title, {key: round(number["value"], 4) for key, number in row["measured"].items()}, flush=True)
-        start = time.perf_counter()
     dataset = recbook.load("amazon-beauty")
     split = dataset.published
     split = replace(split, test=replace(split.test, masked=split.refit().matrix()))

@@ -45,9 +45,6 @@ def report(course, args):
 
 def view(course, args):
     """Open nbgrader's own view (Formgrader) in the browser: to read, to grade by hand, to change."""
-    for kind in ("labextension", "server extension"):
-        subprocess.run([sys.executable, "-m", "jupyter", *kind.split(), "enable", "--sys-prefix", "nbgrader"],
-                       check=False, capture_output=True)
     return subprocess.call([sys.executable, "-m", "jupyter", "lab"], cwd=course.folder)
 
 

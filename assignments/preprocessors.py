@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from nbformat.v4 import new_output
 from nbgrader import utils
+from nbgrader.api import Gradebook
 from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
 from traitlets import Bool, Dict
 
@@ -36,10 +37,19 @@ class ExecuteInSandbox(NbGraderPreprocessor):
 
 
 class ShowWhatStudentsSee(NbGraderPreprocessor):
-    """In the feedback a hidden test is one line: passed or failed."""
+    """In the feedback a hidden test is one line, passed or failed; an answer that waits for a person says so."""
+
+    def preprocess(self, notebook, resources):
+        about = resources["nbgrader"]
+        with Gradebook(about["db_url"]) as book:
+            submission = book.find_submission_notebook(about["notebook"], about["assignment"], about["student"])
+            self.waiting = {grade.cell.name for grade in submission.grades if grade.needs_manual_grade}
+        return super().preprocess(notebook, resources)
 
     def preprocess_cell(self, cell, resources, index):
         if cell.cell_type != "code":
+            if cell.metadata.get("nbgrader", {}).get("grade_id") in self.waiting:
+                cell.source += "\n\n*This answer has not been graded yet.*"
             return cell, resources
         hidden, failed = MARKER in cell.source, utils.has_failed(cell)
         cell.source = without_hidden(cell).source

@@ -281,6 +281,8 @@ def test_regrading_gives_the_same_grades(hard_day):
 @needs_sandbox
 def test_a_grade_by_hand_is_kept_and_reported(hard_day):
     course = hard_day[0]
+    page = course.folder / "feedback" / "zoe" / "measuring" / "measuring.html"
+    assert "has not been graded yet" in page.read_text()
     with course.gradebook() as book:
         grade = book.find_grade("verdict", "measuring", "measuring", "zoe")
         grade.manual_score = 3
@@ -290,7 +292,7 @@ def test_a_grade_by_hand_is_kept_and_reported(hard_day):
     with open(course.folder / "grades.csv") as file:
         row = next(row for row in csv.DictReader(file) if row["student_id"] == "zoe")
     assert float(row["score"]) == 21
-    assert "21.0 / 22.0" in (course.folder / "feedback" / "zoe" / "measuring" / "measuring.html").read_text()
+    assert "21.0 / 22.0" in page.read_text() and "has not been graded yet" not in page.read_text()
 
 
 # ------------------------------------------------------------------------------------------- the commands

@@ -1,14 +1,18 @@
 """A course folder: release the assignments, grade what comes back, report."""
 
+import copy
 import csv
+import os
 import re
 import shutil
 import stat
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import nbformat
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader import utils
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
@@ -17,14 +21,14 @@ from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, GetGr
 from traitlets.config import Config
 
 from . import sandbox
-from .preprocessors import ExecuteInSandbox, ShowWhatStudentsSee
+from .preprocessors import MARKER, ExecuteInSandbox, ShowWhatStudentsSee
 
 HERE = Path(__file__).resolve().parent
 NAMES = ("measuring", "factorization", "neumf", "sequences", "hybrid")
-LARGEST = 20 * 2**20            # bytes of a notebook
+LARGEST, MOST = 20 * 2**20, 500          # bytes of a notebook, cells
 STUDENT = re.compile(r"[\w.@-]+")
 LINES = ("student", "assignment", "score", "of", "by hand", "leaderboard", "note")
-LEADERBOARD = re.compile(r"leaderboard: ([0-9.]+)")
+LEADERBOARD = re.compile(r"leaderboard: (0\.\d{4})\b")
 
 
 class CourseError(Exception):
@@ -41,6 +45,9 @@ class Course:
 
     def __post_init__(self):
         self.folder = Path(self.folder).resolve()
+        programs = str(Path(sys.executable).parent)     # nbgrader calls `alembic`, wherever Python was started from
+        if programs not in os.environ["PATH"].split(os.pathsep):
+            os.environ["PATH"] = programs + os.pathsep + os.environ["PATH"]
 
     @property
     def config(self):
@@ -114,6 +121,8 @@ class Course:
         try:
             if not STUDENT.fullmatch(student):
                 raise CourseError("not graded: the folder's name may have letters, digits and . _ @ - only")
+            if path.parent.is_symlink():
+                raise CourseError("not graded: the folder is a link")
             if name not in known:
                 raise CourseError(f"not graded: no such assignment; released are {', '.join(known)}")
             notes = self.collect(path, student, name)
@@ -127,7 +136,9 @@ class Course:
                 raise CourseError(f"graded, but without feedback: {last_line(result)}")
         except CourseError as problem:
             line["note"] = str(problem)
-        return line
+        except Exception as problem:                # whatever a strange notebook provokes, the others are graded
+            line["note"] = f"not graded: {type(problem).__name__} within the grading, {problem}"
+        return {key: printable(value) if isinstance(value, str) else value for key, value in line.items()}
 
     def collect(self, path, student, name):
         """Copy the notebook, and nothing else, into the course folder. Returns what is odd about it."""
@@ -145,21 +156,26 @@ class Course:
             nbformat.validate(notebook)
         except Exception as problem:                # nbformat lets through whatever its parser raises
             raise CourseError(f"not graded: {name}.ipynb is no notebook ({type(problem).__name__})") from None
+        if len(notebook.cells) > MOST:
+            raise CourseError(f"not graded: {name}.ipynb has more than {MOST} cells")
         released = nbformat.read(self.folder / "release" / name / f"{name}.ipynb", as_version=4)
         notes = []
         kernel = notebook.metadata.get("kernelspec", {}).get("name")
         if kernel != released.metadata.kernelspec.name:
             notes.append(f"kernel {kernel!r}, graded with {released.metadata.kernelspec.name!r}")
-        missing = sorted(graded_ids(released) - graded_ids(notebook))
+        clean, missing = rebuilt(notebook, released)
         if missing:
             notes.append(f"missing cells (tests were put back): {', '.join(missing)}")
         target = self.folder / "submitted" / student / name
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
-        nbformat.write(notebook, target / f"{name}.ipynb")
-        for extra in path.glob("timestamp.txt"):    # nbgrader's own: when it was handed in
-            if stat.S_ISREG(extra.lstat().st_mode) and extra.stat().st_size < 100:
-                shutil.copy(extra, target)
+        nbformat.write(clean, target / f"{name}.ipynb")
+        handed_in = path / "timestamp.txt"          # nbgrader's own: when it was handed in
+        if handed_in.exists() and not handed_in.is_symlink() and handed_in.is_file():
+            try:
+                (target / "timestamp.txt").write_text(str(utils.parse_utc(handed_in.read_text()[:100].strip())))
+            except (ValueError, OverflowError):
+                notes.append("timestamp.txt holds no time")
         return notes
 
     def score(self, student, name):
@@ -167,9 +183,10 @@ class Course:
             submission = book.find_submission(name, student)
             line = {"score": submission.score, "of": submission.max_score,
                     "by hand": "to do" if submission.needs_manual_grade else ""}
-        shown = [found for cell, output in self.outputs(student, name) if utils.is_grade(cell)
+        shown = [found for cell, output in self.outputs(student, name)
+                 if utils.is_grade(cell) and MARKER in cell.source and not utils.has_failed(cell)
                  for found in LEADERBOARD.findall(output.get("text", ""))]
-        return line | {"leaderboard": shown[-1] if shown else ""}
+        return line | {"leaderboard": shown[0] if shown else ""}
 
     def outputs(self, student, name):
         """Each output of a graded submission, with its cell."""
@@ -217,10 +234,35 @@ def configure(config):
     config.ClearSolutions.text_stub = "*Your answer.*"
 
 
-def graded_ids(notebook):
-    """The names of the cells that are tests or answers."""
-    own = [cell.metadata.get("nbgrader", {}) for cell in notebook.cells]
-    return {about["grade_id"] for about in own if "grade_id" in about and (about.get("grade") or about.get("solution"))}
+def rebuilt(notebook, released):
+    """A submission as the release has it, with the student's text in it: (notebook, names of missing cells).
+
+    Of the student's metadata nothing is kept but which cell is which. A cell that the release does not have, or has
+    once and the student twice, becomes a plain one.
+    """
+    known = {about["grade_id"]: cell for cell in released.cells if (about := cell.metadata.get("nbgrader"))}
+    clean = copy.deepcopy(released)
+    clean.cells, found = [], set()
+    for number, cell in enumerate(notebook.cells):
+        about = cell.metadata.get("nbgrader")
+        grade_id = about.get("grade_id") if isinstance(about, dict) else None
+        source = cell.source.encode("utf-8", "replace").decode()        # a lone surrogate cannot be written
+        if isinstance(grade_id, str) and grade_id in known and grade_id not in found:
+            found.add(grade_id)
+            own = copy.deepcopy(known[grade_id])
+            own.source = source
+        else:
+            make = new_code_cell if cell.cell_type == "code" else new_markdown_cell
+            own = make(source)
+        own.id = f"cell-{number}"
+        clean.cells.append(own)
+    graded = {grade_id for grade_id, cell in known.items() if utils.is_grade(cell) or utils.is_solution(cell)}
+    return clean, sorted(graded - found)
+
+
+def printable(text):
+    """Without what a terminal would obey."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def last_line(result):

@@ -1,7 +1,5 @@
 """Two steps of nbgrader's own pipeline, replaced: how a submission is executed, and what its feedback shows."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 from nbformat.v4 import new_output
 from nbgrader import utils
 from nbgrader.api import Gradebook
@@ -16,8 +14,8 @@ MARKER = ClearHiddenTests.begin_test_delimeter.default_value
 class ExecuteInSandbox(NbGraderPreprocessor):
     """Executes a submission twice, each time in a sandbox of its own.
 
-    With the hidden tests, for the grade; and without them, for what the student will see: what that run shows cannot
-    tell of tests that it never met.
+    First without the hidden tests, for what the student will see, and after that with them, for the grade. What the
+    first run shows cannot tell of tests that it never met; side by side the two could find ways to talk.
     """
 
     limits = Dict({}, help="What a run may take: see `sandbox.Limits`.").tag(config=True)
@@ -26,10 +24,10 @@ class ExecuteInSandbox(NbGraderPreprocessor):
     def preprocess(self, notebook, resources):
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
         complete = [cell.source for cell in cells]
-        shown = [without_hidden(cell).source for cell in cells]
+        shown = [without_hidden(cell).source if utils.is_grade(cell) else cell.source for cell in cells]
         limits = sandbox.Limits(**self.limits)
-        with ThreadPoolExecutor(2) as pool:
-            graded, seen = pool.map(lambda sources: sandbox.run(sources, limits, self.unprotected), (complete, shown))
+        seen = sandbox.run(shown, limits, self.unprotected)
+        graded = sandbox.run(complete, limits, self.unprotected)
         for cell, outputs, visible in zip(cells, graded, seen):
             cell.outputs = outputs
             cell.metadata["seen"] = visible
@@ -51,8 +49,9 @@ class ShowWhatStudentsSee(NbGraderPreprocessor):
             if cell.metadata.get("nbgrader", {}).get("grade_id") in self.waiting:
                 cell.source += "\n\n*This answer has not been graded yet.*"
             return cell, resources
-        hidden, failed = MARKER in cell.source, utils.has_failed(cell)
-        cell.source = without_hidden(cell).source
+        hidden, failed = utils.is_grade(cell) and MARKER in cell.source, utils.has_failed(cell)
+        if hidden:
+            cell.source = without_hidden(cell).source
         cell.outputs = cell.metadata.pop("seen", [])
         if hidden:
             cell.outputs.append(new_output("stream", name="stdout",

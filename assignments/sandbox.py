@@ -24,7 +24,9 @@ from nbformat.v4 import new_output
 
 HERE = Path(__file__).resolve().parent
 SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts", "/etc/localtime")
-LONGEST, PICTURE, RESULT = 20_000, 400_000, 64 * 2**20     # characters of a text and of a picture; bytes of a run
+LONGEST, PICTURE, RESULT = 20_000, 400_000, 16 * 2**20     # characters of a text and of a picture; bytes of a run
+OUTPUTS = 100                                               # a cell
+MACHINE = ("/proc/sys", "/proc/irq", "/proc/bus", "/proc/fs")   # root could write there, also from a sandbox
 
 
 class NoSandbox(Exception):
@@ -33,13 +35,13 @@ class NoSandbox(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a notebook may use: seconds a cell and in all, bytes of memory and of files, processes."""
+    """What a notebook may use: seconds a cell and in all, bytes of memory and of files, threads of all processes."""
 
     cell: int = 60
     total: int = 240
     memory: int = 4 * 2**30
     disk: int = 256 * 2**20
-    processes: int = 100
+    threads: int = 400
 
 
 def available():
@@ -54,13 +56,16 @@ def bubblewrap(limits):
     """The command line before the command."""
     import recbook
 
-    size = ["--size", str(limits.disk)]
+    size = ["--size", str(limits.disk // 2)]            # one half for /tmp, one for /dev/shm
     python = dict.fromkeys(os.path.realpath(prefix) for prefix in (sys.prefix, sys.base_prefix))
     seen = dict.fromkeys([*SYSTEM, *python, sys.prefix, str(Path(recbook.__file__).resolve().parent)])
     line = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
     for path in seen:
         line += ["--ro-bind-try", path, path]
-    line += ["--proc", "/proc", "--dev", "/dev", *size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev",
+    line += ["--proc", "/proc"]
+    for path in MACHINE:
+        line += ["--ro-bind-try", path, path]
+    line += ["--dev", "/dev", *size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev",
              *size, "--tmpfs", "/tmp", "--ro-bind", str(HERE / "inside.py"), "/run/inside.py", "--remount-ro", "/",
              "--chdir", "/tmp"]
     for name, value in environment().items():
@@ -127,7 +132,7 @@ def run(sources, limits=Limits(), unprotected=False):
 
 
 class Watch(threading.Thread):
-    """Ends a run that takes too long, too much memory or too many processes; `why` says which."""
+    """Ends a run that takes too long, too much memory or too many threads; `why` says which."""
 
     def __init__(self, process, limits):
         super().__init__(daemon=True)
@@ -136,13 +141,13 @@ class Watch(threading.Thread):
     def run(self):
         start = time.monotonic()
         while self.process.poll() is None:
-            memory, processes = usage(self.process.pid)
+            memory, threads = usage(self.process.pid)
             if time.monotonic() - start > self.limits.total:
                 self.why = f"the notebook took more than {self.limits.total} seconds in all"
             elif memory > self.limits.memory:
                 self.why = f"it took more than {self.limits.memory / 2**30:.1f} GB of memory"
-            elif processes > self.limits.processes:
-                self.why = f"it started more than {self.limits.processes} processes"
+            elif threads > self.limits.threads:
+                self.why = f"it started more than {self.limits.threads} threads"
             if self.why:
                 kill(self.process)
                 return
@@ -150,18 +155,18 @@ class Watch(threading.Thread):
 
 
 def usage(pid):
-    """Bytes of memory and number of processes of a run."""
-    memory, processes = 0, 0
+    """Bytes of memory and number of threads of a run."""
+    memory, threads = 0, 0
     try:
         for process in psutil.Process(pid).children(recursive=True):
             try:
                 memory += process.memory_info().rss
-                processes += 1
+                threads += process.num_threads()
             except psutil.NoSuchProcess:
                 pass
     except psutil.NoSuchProcess:
         pass
-    return memory, processes
+    return memory, threads
 
 
 def kill(process):
@@ -193,7 +198,7 @@ def assemble(lines, n_cells, why):
             why = why or "the kernel died: it was ended, or took too much memory"
             continue
         found = told.get("outputs")
-        outputs[index] = [known for output in (found if isinstance(found, list) else []) if (known := checked(output))]
+        outputs[index] = [known for output in (found[:OUTPUTS] if isinstance(found, list) else []) if (known := checked(output))]
         if told.get("late"):
             outputs[index].append(failure("Stopped", "the cell took too long"))
         if told.get("status") != "ok" and not any(output.output_type == "error" for output in outputs[index]):
@@ -240,6 +245,6 @@ def cut(text):
 def is_picture(data):
     try:
         return (isinstance(data, str) and len(data) < PICTURE
-                and base64.b64decode(data, validate=False).startswith(b"\x89PNG"))
+                and base64.b64decode("".join(data.split()), validate=True).startswith(b"\x89PNG"))
     except (binascii.Error, ValueError):
         return False

@@ -15,7 +15,7 @@ pytest.importorskip("nbgrader", reason="assignments need the extra `assignments`
 from nbgrader.utils import is_grade, is_solution  # noqa: E402
 
 from assignments import sandbox  # noqa: E402
-from assignments.course import NAMES, Course, CourseError  # noqa: E402
+from assignments.course import NAMES, Course, CourseError, printable  # noqa: E402
 from assignments.preprocessors import without_hidden  # noqa: E402
 from tests.answers import cell, source, tasks  # noqa: E402
 
@@ -155,6 +155,18 @@ def rank(scores, target):
 """
 
 
+ODD = [None, 3, "text", {"grade_id": ["rank-seen"]}, {"grade_id": 5, "grade": True, "points": 1000},
+       {"grade_id": "new", "grade": True, "points": 1000, "solution": False, "locked": False, "schema_version": 99}]
+
+
+def change_first_test(notebook, odd):
+    """Give the first test odd metadata and add a lone surrogate, which no file can hold."""
+    first = next(cell for cell in notebook["cells"]
+                 if cell["metadata"].get("nbgrader", {}).get("grade_id") == "rank-seen")
+    first["metadata"]["nbgrader"] = odd
+    notebook["cells"][0]["source"] = ["\ud800"]
+
+
 @pytest.fixture(scope="module")
 def hard_day(tmp_path_factory):
     """Ten submissions of one assignment, most of them hostile or broken, and what came of them."""
@@ -174,6 +186,9 @@ def hard_day(tmp_path_factory):
     cell(spying, "rank").source += SPY
     spying.cells.insert(spying.cells.index(cell(spying, "ndcg")), nbformat.v4.new_code_cell("print('LATER', seen)"))
     submit(folder, "spies", "measuring", spying)
+    invents = source("measuring")
+    invents.cells.append(nbformat.v4.new_code_cell("### BEGIN HIDDEN TESTS\nassert True\n### END HIDDEN TESTS"))
+    submit(folder, "invents", "measuring", invents)
     imports = source("measuring")
     cell(imports, "rank").source = """
 import importlib
@@ -205,6 +220,10 @@ from helper import rank
     (folder / "links" / "measuring").mkdir(parents=True)
     (folder / "links" / "measuring" / "measuring.ipynb").symlink_to(folder / "zoe" / "measuring" / "measuring.ipynb")
     (folder / "bad name;" / "measuring").mkdir(parents=True)
+    for number, odd in enumerate(ODD):
+        notebook = json.loads(nbformat.writes(source("measuring")))
+        change_first_test(notebook, odd)
+        submit(folder, f"odd{number}", "measuring", json.dumps(notebook))
     course.limits = sandbox_limits
     lines = {line["student"]: line for line in course.grade(folder)}
     return course, folder, lines
@@ -248,6 +267,17 @@ def test_files_beside_a_notebook_are_not_imported(hard_day):
 
 
 @needs_sandbox
+@pytest.mark.parametrize("number", range(len(ODD)))
+def test_odd_metadata_is_not_believed(hard_day, number):
+    line = hard_day[2][f"odd{number}"]
+    assert line["score"] == 18 and line["of"] == 22 and "rank-seen" in line["note"]
+
+
+def test_a_report_does_not_command_the_terminal():
+    assert printable("a\x1b[2Jb\n") == "a?[2Jb?"
+
+
+@needs_sandbox
 def test_changed_tests_are_put_back(hard_day):
     assert hard_day[2]["changes"]["score"] == 18 - 4 and hard_day[2]["changes"]["of"] == 22
 
@@ -265,6 +295,8 @@ def test_nothing_hidden_is_in_the_feedback(hard_day):
         assert "Hidden tests: " in page
         for secret in secrets:
             assert secret not in page and secret.replace("<", "&lt;") not in page, student
+    invented = (course.folder / "feedback" / "invents" / "measuring" / "measuring.html").read_text()
+    assert invented.count("Hidden tests: ") == 4             # those of the release, none of the student's own
     spied = (course.folder / "feedback" / "spies" / "measuring" / "measuring.html").read_text()
     assert "SPIED" in spied and "BEGIN HIDDEN" not in spied and lines["spies"]["score"] < 18
     stolen = (course.folder / "feedback" / "steals" / "measuring" / "measuring.html").read_text()
@@ -285,7 +317,7 @@ def test_a_grade_by_hand_is_kept_and_reported(hard_day):
     assert "has not been graded yet" in page.read_text()
     with course.gradebook() as book:
         grade = book.find_grade("verdict", "measuring", "measuring", "zoe")
-        grade.manual_score = 3
+        grade.manual_score, grade.needs_manual_grade = 3, False         # as the view does
         book.db.commit()
     lines = {line["student"]: line for line in course.report()}
     assert lines["zoe"]["score"] == 21
@@ -357,9 +389,24 @@ def test_what_a_run_tells_of_itself_is_read_as_a_strangers_word():
     assert [cell[0].ename for cell in found[1:]] == ["Error", "Stopped", "NotReached"]
 
 
+FORGES = """
+import json, os
+parent = f"/proc/{os.getppid()}/fd"
+for name in os.listdir(parent):
+    os.write(os.open(f"{parent}/{name}", os.O_WRONLY), b"".join(
+        json.dumps({"cell": cell, "status": "ok", "outputs": []}).encode() + b"\\n" for cell in range(9)))
+"""
+
+
+@needs_sandbox
+def test_a_run_can_not_write_its_own_result_nor_the_machines_settings():
+    found = sandbox.run([FORGES, "1 / 0", "open('/proc/sys/kernel/panic', 'r+')"])
+    assert [outputs[0].ename for outputs in found] == ["PermissionError", "ZeroDivisionError", "OSError"]
+
+
 @needs_sandbox
 def test_a_run_ends_when_it_takes_too_much():
-    small = sandbox.Limits(cell=5, total=40, memory=2**30, disk=2**26, processes=30)
+    small = sandbox.Limits(cell=5, total=40, memory=2**30, disk=2**27, threads=150)
     found = sandbox.run(["import os\nwhile True: os.fork()"], small)
     assert found[0][0].ename == "Stopped"
     found = sandbox.run(["open('/tmp/large', 'wb').write(bytes(10**8))", "print('on')"], small)

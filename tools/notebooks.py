@@ -94,7 +94,7 @@ def problems(chapters=CHAPTERS):
     for name in sorted(names):
         text, stored = chapters / "text" / f"{name}.md", chapters / f"{name}.ipynb"
         yield from differ(text, stored, "`make execute`")
-        if not stored.exists():
+        if not (text.exists() and stored.exists()):
             continue
         cells = [cell for cell in nbformat.read(stored, 4).cells if cell.cell_type == "code"]
         if any(cell.execution_count is None for cell in cells):

@@ -60,13 +60,14 @@ def bubblewrap(limits):
     python = dict.fromkeys(os.path.realpath(prefix) for prefix in (sys.prefix, sys.base_prefix))
     seen = dict.fromkeys([*SYSTEM, *python, sys.prefix, str(Path(recbook.__file__).resolve().parent)])
     line = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
+    line += [*size, "--tmpfs", "/tmp"]                  # before what may lie in it: a checkout in /tmp
     for path in seen:
         line += ["--ro-bind-try", path, path]
     line += ["--proc", "/proc"]
     for path in MACHINE:
         line += ["--ro-bind-try", path, path]
     line += ["--dev", "/dev", *size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev",
-             *size, "--tmpfs", "/tmp", "--ro-bind", str(HERE / "inside.py"), "/run/inside.py", "--remount-ro", "/",
+             "--ro-bind", str(HERE / "inside.py"), "/run/inside.py", "--remount-ro", "/",
              "--chdir", "/tmp"]
     for name, value in environment().items():
         line += ["--setenv", name, value]

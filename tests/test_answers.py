@@ -20,6 +20,7 @@ def test_mistakes_lose_points_and_unusual_answers_do_not(name):
     assert set(answers) == set(tasks(name))
     assert all(len(of["wrong"]) >= 3 and of["right"] for of in answers.values())
     full = graded(name, {})
+    assert full == {test: float(cell(source(name), test).metadata.nbgrader.points) for test in full}
     for number in range(max(len(of["wrong"]) for of in answers.values())):
         handed_in = {task: of["wrong"][number] for task, of in answers.items() if number < len(of["wrong"])}
         found = graded(name, handed_in)

@@ -199,7 +199,8 @@ def assemble(lines, n_cells, why):
             why = why or "the kernel died: it was ended, or took too much memory"
             continue
         found = told.get("outputs")
-        outputs[index] = [known for output in (found[:OUTPUTS] if isinstance(found, list) else []) if (known := checked(output))]
+        found = found[:OUTPUTS] if isinstance(found, list) else []
+        outputs[index] = [known for output in found if (known := checked(output))]
         if told.get("late"):
             outputs[index].append(failure("Stopped", "the cell took too long"))
         if told.get("status") != "ok" and not any(output.output_type == "error" for output in outputs[index]):

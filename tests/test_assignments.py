@@ -235,16 +235,17 @@ def test_no_submission_stops_or_changes_another(hard_day):
     assert lines["zoe"]["score"] == 18 and lines["zoe"]["note"] == ""
     assert len(lines) == len(list(folder.iterdir()))
     before = {"rank-seen": 1, "rank-hidden": 3, "ndcg-seen": 1, "ndcg-hidden": 3, "leak-seen": 2, "leak-hidden": 3}
-    for student in ("loops", "quits", "hoards"):             # what came before the harm keeps its points
+    for student in ("loops", "quits", "hoards", "prints"):   # what came before the harm keeps its points
         assert lines[student]["score"] >= sum(before.values()), student
-    assert lines["prints"]["score"] == lines["deletes"]["score"] == lines["steals"]["score"] == 18
+    assert lines["deletes"]["score"] == lines["steals"]["score"] == 18
     assert (course.folder / "gradebook.db").stat().st_size > 0 and (course.folder / "source").is_dir()
 
 
 @needs_sandbox
 def test_what_ended_a_run_is_in_the_report(hard_day):
     lines = hard_day[2]
-    assert lines["loops"]["note"] == "the cell took too long" == lines["prints"]["note"]
+    assert lines["loops"]["note"] == "the cell took too long"
+    assert lines["prints"]["note"] in ("the cell took too long", "it took more than 2.0 GB of memory")
     assert "kernel died" in lines["quits"]["note"]
 
 

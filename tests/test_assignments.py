@@ -174,7 +174,7 @@ def hard_day(tmp_path_factory):
     course.release(["measuring"])
     folder = tmp_path_factory.mktemp("handed-in")
     places = {"grader": str(course.folder), "root": str(ROOT)}
-    sandbox_limits = sandbox.Limits(cell=6, total=60, memory=2 * 2**30)
+    sandbox_limits = sandbox.Limits(cell=6, total=120, memory=2 * 2**30)
     for student, code in ATTACKS.items():
         notebook = source("measuring")
         place = notebook.cells.index(cell(notebook, "neighbours"))
@@ -244,8 +244,9 @@ def test_no_submission_stops_or_changes_another(hard_day):
 @needs_sandbox
 def test_what_ended_a_run_is_in_the_report(hard_day):
     lines = hard_day[2]
-    assert lines["loops"]["note"] == "the cell took too long"
-    assert lines["prints"]["note"] in ("the cell took too long", "it took more than 2.0 GB of memory")
+    in_time = ("the cell took too long", "the notebook took more than 120 seconds in all")   # interrupts can be caught
+    assert lines["loops"]["note"] in in_time
+    assert lines["prints"]["note"] in (*in_time, "it took more than 2.0 GB of memory")
     assert "kernel died" in lines["quits"]["note"]
 
 

@@ -31,7 +31,7 @@ def release(course, args):
 def grade(course, args):
     """Grade a folder <student>/<assignment>/<assignment>.ipynb; write report.csv, grades.csv and the feedback."""
     lines = course.grade(args.submissions)
-    course.report()
+    course.export()
     course.write(lines)
     show(lines)
     print(f"\n{course.folder / 'report.csv'}\n{course.folder / 'grades.csv'}\n{course.folder / 'feedback'}")

@@ -54,7 +54,6 @@ class Course:
         """nbgrader's settings; `nbgrader_config.py` in the folder says the same to its own commands."""
         config = Config()
         config.CourseDirectory.root = str(self.folder)
-        config.CourseDirectory.course_id = "recbook"
         configure(config)
         config.ExecuteInSandbox.unprotected = self.unprotected
         config.ExecuteInSandbox.limits = asdict(self.limits)
@@ -76,8 +75,7 @@ class Course:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "nbgrader_config.py").write_text(
             f"import sys\n\nsys.path.insert(0, {str(HERE.parent)!r})\n"
-            f"from {__package__}.course import configure\n\nconfigure(get_config())\n"
-            "get_config().CourseDirectory.course_id = 'recbook'\n")
+            f"from {__package__}.course import configure\n\nconfigure(get_config())\n")
         for name in names:
             source = self.folder / "source" / name
             if not source.exists():
@@ -200,12 +198,16 @@ class Course:
 
     # -------------------------------------------------------------------------------------------- report
 
-    def report(self):
-        """Write grades.csv (nbgrader's own table) and make all feedback anew, with what was graded by hand."""
+    def export(self):
+        """Write grades.csv, nbgrader's own table."""
+        exporter = CsvExportPlugin(to=str(self.folder / "grades.csv"))
         with self.gradebook() as book:
-            exporter = CsvExportPlugin()
-            exporter.to = str(self.folder / "grades.csv")
             exporter.export(book)
+
+    def report(self):
+        """Write grades.csv and make all feedback anew, with what was graded by hand: a line for each submission."""
+        self.export()
+        with self.gradebook() as book:
             graded = [(submission.student.id, assignment.name) for assignment in book.assignments
                       for submission in book.assignment_submissions(assignment.name)]
         lines = []
@@ -226,6 +228,7 @@ class Course:
 
 def configure(config):
     """What differs from nbgrader's defaults."""
+    config.CourseDirectory.course_id = "recbook"
     config.Autograde.autograde_preprocessors = [ExecuteInSandbox, LimitOutput, SaveAutoGrades, AssignLatePenalties,
                                                 CheckCellMetadata]
     config.OverwriteCells.add_missing_cells = True

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,18 @@ def test_a_release_holds_no_solution_and_no_hidden_test(name, released):
             assert shown.splitlines() == without_hidden(each).source.splitlines()
 
 
+def test_the_numbers_of_the_guide_are_those_of_the_code():
+    guide = (ROOT / "chapters" / "instructors.md").read_text()
+    for name in NAMES:
+        points = sum(cell.metadata.get("nbgrader", {}).get("points") or 0 for cell in source(name).cells)
+        assert re.search(rf"\| `{name}` \|.*\| {points} \|", guide), name
+    limits = sandbox.Limits()
+    assert (limits.cell, limits.total, limits.memory, limits.disk, limits.threads) == (
+        60, 4 * 60, 4 * 2**30, 2**30 // 4, 400)
+    assert ("Sixty seconds a cell, four minutes in all, four gigabytes of memory, a quarter of one for files, four "
+            "hundred threads") in guide
+
+
 def test_solutions_are_in_no_page_of_the_site(site):
     code = [each.source for name in NAMES for each in source(name).cells
             if each.cell_type == "code" and is_solution(each)]
@@ -169,18 +182,16 @@ def change_first_test(notebook, odd):
 
 @pytest.fixture(scope="module")
 def hard_day(tmp_path_factory):
-    """Ten submissions of one assignment, most of them hostile or broken, and what came of them."""
-    course = Course(tmp_path_factory.mktemp("hard"))
+    """Submissions of one assignment, most of them hostile or broken, and what came of them."""
+    course = Course(tmp_path_factory.mktemp("hard"), limits=sandbox.Limits(cell=6, total=120, memory=2 * 2**30))
     course.release(["measuring"])
     folder = tmp_path_factory.mktemp("handed-in")
     places = {"grader": str(course.folder), "root": str(ROOT)}
-    sandbox_limits = sandbox.Limits(cell=6, total=120, memory=2 * 2**30)
     for student, code in ATTACKS.items():
         notebook = source("measuring")
-        place = notebook.cells.index(cell(notebook, "neighbours"))
-        for place_holder, path in places.items():
-            code = code.replace("{" + place_holder + "!r}", repr(path))
-        notebook.cells.insert(place, nbformat.v4.new_code_cell(code))
+        for name, path in places.items():
+            code = code.replace("{" + name + "!r}", repr(path))
+        notebook.cells.insert(notebook.cells.index(cell(notebook, "neighbours")), nbformat.v4.new_code_cell(code))
         submit(folder, student, "measuring", notebook)
     spying = source("measuring")
     cell(spying, "rank").source += SPY
@@ -224,7 +235,6 @@ from helper import rank
         notebook = json.loads(nbformat.writes(source("measuring")))
         change_first_test(notebook, odd)
         submit(folder, f"odd{number}", "measuring", json.dumps(notebook))
-    course.limits = sandbox_limits
     lines = {line["student"]: line for line in course.grade(folder)}
     return course, folder, lines
 
@@ -287,9 +297,9 @@ def test_changed_tests_are_put_back(hard_day):
 @needs_sandbox
 def test_nothing_hidden_is_in_the_feedback(hard_day):
     course, _, lines = hard_day
-    secrets = ["slow = [1 + sum(s", "2 / 6", "weights=[[", "range(15)", "np.zeros((2, 5))"]
+    secrets = ["slow = [1 + sum(s", "2 / 6", "range(15)", "np.zeros((2, 5))"]
     source_text = "\n".join(cell.source for cell in source("measuring").cells)
-    assert all(secret in source_text for secret in secrets if secret != "weights=[[")
+    assert all(secret in source_text for secret in secrets)
     for student, line in lines.items():
         if line["score"] == "":
             continue

@@ -13,6 +13,8 @@ from recbook.checkpoints import resume_run, save_run
 from recbook.errors import ModelError
 from recbook.evaluation import LOWER_IS_BETTER, evaluate
 
+PRECISIONS = ("float32", "bfloat16")
+
 
 def best_device(device="auto"):
     """`"auto"` is the GPU where there is one, the CPU elsewhere."""
@@ -39,7 +41,7 @@ def adam(parameters, lr):
 
 
 def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=None, metric=None, device="auto",
-        seed=0, progress=True, checkpoint=None, optimiser=adam, schedule=None, validate_every=1):
+        seed=0, progress=True, checkpoint=None, optimiser=adam, schedule=None, validate_every=1, precision="float32"):
     """Train a model on `split.train`; a model with a closed form is solved.
 
     Parameters
@@ -60,6 +62,11 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
     optimiser : callable (parameters, lr=...)
     schedule : callable or None
         Factor of the learning rate at a share of training between 0 and 1: `lambda share: 1 - share`.
+    validate_every : int
+        How many epochs lie between two validations.
+    precision : "float32" or "bfloat16"
+        Of the products of matrices while training; weights, sums and validation keep float32. Half as many bits a
+        number save time where the processor multiplies them.
 
     Returns
     -------
@@ -72,6 +79,8 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
         return pd.DataFrame({"epoch": [1], "seconds": [time.perf_counter() - start]})
     if len(split.train) == 0:
         raise ModelError("There is nothing to train on.")
+    if precision not in PRECISIONS:
+        raise ModelError(f"precision={precision!r}: one of {', '.join(PRECISIONS)}.")
     device = best_device(device)
     model.to(device)
     metric = metric or ("NDCG@10" if patience is not None else None)
@@ -82,7 +91,7 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
     optimiser = optimiser(model.parameters(), lr=learning_rate)
     generator = torch.Generator(device).manual_seed(seed)
     run = {"model": type(model).__name__, "config": model.config, "batch_size": batch_size, "seed": seed,
-           "learning_rate": learning_rate, "data": split.dataset.name, "split": split.name}
+           "learning_rate": learning_rate, "precision": precision, "data": split.dataset.name, "split": split.name}
     history, best_weights = resume_run(checkpoint, run, model, optimiser, generator) if checkpoint else ([], None)
     sign = -1 if metric in LOWER_IS_BETTER else 1
 
@@ -96,7 +105,8 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
         total, count = torch.zeros((), device=device), 0
         model.train()
         for batch in batches.epoch(batch_size, generator):
-            loss = model.loss(batch)
+            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+                loss = model.loss(batch)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

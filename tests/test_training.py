@@ -256,3 +256,19 @@ def test_the_gpu_computes_what_the_cpu_computes(name):
         model.load_state_dict(twin.state_dict())
     context = SPLIT.test.context(slice(None), model.reads)
     assert_close(twin.scores(context.to("cuda")).cpu(), model.scores(context), rtol=1e-3, atol=1e-3)
+
+
+def test_half_as_many_bits_learn_as_well():
+    sequential = recbook.GRU4Rec, {"hidden": 8, "length": 10}
+    for cls, options in (sequential, (recbook.NeuMF, {"layers": (8, 4)}), (recbook.BPRMF, {})):
+        exact, rough = new_model(cls, **options), new_model(cls, **options)
+        losses = train(exact, seed=1)["loss"], train(rough, seed=1, precision="bfloat16")["loss"]
+        assert losses[0].tolist() != losses[1].tolist() or cls is recbook.BPRMF     # which has no product of matrices
+        assert_close(losses[1].to_numpy(), losses[0].to_numpy(), rtol=0.01, atol=0)
+        assert losses[0].iloc[-1] < losses[0].iloc[0]
+        assert {weight.dtype for weight in rough.state_dict().values()} == {torch.float32}
+
+
+def test_an_unknown_precision_is_named():
+    with pytest.raises(ModelError, match="precision='float16': one of float32, bfloat16"):
+        train(new_model(), precision="float16")

@@ -14,7 +14,8 @@ from recbook.data.batches import Windows
 from recbook.data.histories import checked
 from recbook.errors import ModelError
 from recbook.models.base import Recommender, products, rows
-from recbook.models.sequence import binary_cross_entropy, mean_of_real
+from recbook.models.cross_entropy import cross_entropy
+from recbook.models.sequence import binary_cross_entropy
 
 
 class Caser(Recommender):
@@ -82,10 +83,8 @@ class Caser(Recommender):
 
     def loss(self, batch):
         vectors = self.vectors(batch.context)                           # (B, 2 D)
-        some = batch.items.clamp(min=0)                                 # (B, T)
         if not self.negatives:
-            chances = F.linear(vectors, self.output.weight, self.output_bias).log_softmax(1)    # (B, N)
-            return mean_of_real(-chances.gather(1, some), batch.items)
-        items = torch.cat([some[..., None], batch.negatives], dim=2)    # (B, T, 1 + K)
+            return cross_entropy(vectors, self.output.weight, self.output_bias, batch.items)
+        items = torch.cat([batch.items.clamp(min=0)[..., None], batch.negatives], dim=2)        # (B, T, 1 + K)
         scores = (rows(self.output.weight, items) @ vectors[:, None, :, None])[..., 0] + rows(self.output_bias, items)
         return binary_cross_entropy(scores, batch.items)

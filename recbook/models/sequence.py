@@ -13,6 +13,7 @@ from recbook.data.histories import PAUSES, checked
 from recbook.data.splits import BEHAVIOUR_CODES
 from recbook.errors import ModelError
 from recbook.models.base import Recommender, products, rows
+from recbook.models.cross_entropy import cross_entropy
 
 
 class SequenceModel(Recommender):
@@ -86,8 +87,7 @@ class SequenceModel(Recommender):
     def loss(self, batch):
         states = self.states(batch.context)                             # (B, L, D)
         if not self.negatives:
-            logits = F.linear(states.flatten(0, 1), self.item.weight, self.item_bias)           # (B * L, N)
-            return F.cross_entropy(logits, batch.items.flatten(), ignore_index=-1)
+            return cross_entropy(states.flatten(0, 1), self.item.weight, self.item_bias, batch.items.flatten())
         items = torch.cat([batch.items.clamp(min=0)[..., None], batch.negatives], dim=-1)       # (B, L, 1 + K)
         scores = (states[:, :, None] * rows(self.item.weight, items)).sum(-1) + rows(self.item_bias, items)
         return binary_cross_entropy(scores, batch.items)

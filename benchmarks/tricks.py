@@ -7,6 +7,8 @@ the two vectors side by side go through all layers, pair by pair, in pieces of t
 pieces-neumf: ranking in pieces that fit the processor's cache; off: pieces eight times as large.
 bfloat16-neumf, which the package does not use: the upper layers in bfloat16, the last product in float32; off: float32.
 widths-gru4rec: histories of nearly equal lengths in a batch; off: every history padded to the longest that is read.
+scores-gru4rec: cross-entropy a piece of the batch at a time; off: all scores of a batch, by PyTorch's own function.
+bfloat16-gru4rec: `fit(precision="bfloat16")`; off: float32.
 
 Time: all of `fit`, or one pass of scores over all users. The ratio is on over off. What is computed is the same, and
 the NDCG@10 with it where a model is trained; GRU4Rec's dropout draws other numbers where the widths are others.
@@ -61,7 +63,7 @@ def bpr_indexed(folder):
         return train_bpr()
 
 
-def train_gru4rec(padded):
+def train_gru4rec(padded=False, **options):
     import recbook
     from recbook.data.batches import Sequences
 
@@ -75,15 +77,30 @@ def train_gru4rec(padded):
             model.batches = Padded(model.length)
         return model
 
-    return train(make, EPOCHS["gru4rec"], batch_size=8000)
+    return train(make, EPOCHS["gru4rec"], batch_size=8000, **options)
 
 
 def gru4rec(folder):
-    return train_gru4rec(padded=False)
+    return train_gru4rec()
 
 
 def gru4rec_padded(folder):
     return train_gru4rec(padded=True)
+
+
+def gru4rec_whole(folder):
+    import torch.nn.functional as F
+    from recbook.models import sequence
+
+    def whole(vectors, table, bias, items):
+        return F.cross_entropy(F.linear(vectors, table, bias), items, ignore_index=-1)
+
+    with mock.patch.object(sequence, "cross_entropy", whole):
+        return train_gru4rec()
+
+
+def gru4rec_bfloat16(folder):
+    return train_gru4rec(precision="bfloat16")
 
 
 def rank_neumf():
@@ -147,6 +164,8 @@ TRICKS = {  # name of the row: (title, on, off, settings)
     "pieces-neumf": ("Pieces that fit the cache, NeuMF ranking", neumf, neumf_large_pieces, {}),
     "bfloat16-neumf": ("bfloat16, NeuMF ranking", neumf_bfloat16, neumf, {}),
     "widths-gru4rec": ("Equal lengths together, GRU4Rec", gru4rec, gru4rec_padded, {"epochs": EPOCHS["gru4rec"]}),
+    "scores-gru4rec": ("Scores in pieces, GRU4Rec", gru4rec, gru4rec_whole, {"epochs": EPOCHS["gru4rec"]}),
+    "bfloat16-gru4rec": ("bfloat16, GRU4Rec", gru4rec_bfloat16, gru4rec, {"epochs": EPOCHS["gru4rec"]}),
 }
 NOT_KEPT = {"bfloat16-neumf"}
 
@@ -165,4 +184,4 @@ def rows():
 
 
 if __name__ == "__main__":
-    common.run_side(*{side.__name__: side for _, on, off, _ in TRICKS.values() for side in (on, off)}.values())
+    common.run_side(*{side for _, on, off, _ in TRICKS.values() for side in (on, off)})

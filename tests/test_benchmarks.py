@@ -14,6 +14,7 @@ TARGETS = {
     "svd-surprise": {"ratio": 4.0},
     "neumf-recbole-epoch-float32": {"ratio": 1 / 2.5},
     "neumf-recbole-ranking-float32": {"ratio": 1 / 1.8},
+    "neumf-recbole-epoch-bfloat16": {"ratio": 1 / 8},
     "gru4rec-recbole": {"ratio": 1 / 20},
     "caser-recbole": {"ratio": 1 / 10},
     "sasrec-recbole": {"ratio": 1 / 10},
@@ -21,7 +22,7 @@ TARGETS = {
     "big-shop": {"seconds": 120, "GiB": 6},
     "shop-front": {"ms, p99": 10},
     **{name: {"ratio": 1.0} for name in ("fused-adam-bpr-mf", "rows-bpr-mf", "halves-neumf", "pieces-neumf",
-                                         "widths-gru4rec")},
+                                         "widths-gru4rec", "scores-gru4rec", "bfloat16-gru4rec")},
     "bfloat16-neumf": {},       # not kept
 }
 PEERS = {"ials-implicit-64": "implicit", "ials-implicit-128": "implicit", "itemknn-implicit": "implicit",

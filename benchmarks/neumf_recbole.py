@@ -23,8 +23,9 @@ PARTS = {"epoch": "an epoch", "ranking": "all items ranked for all users"}
 TARGETS = {"float32": {"epoch": 1 / 2.5, "ranking": 1 / 1.8}, "bfloat16": {"epoch": 1 / 8}}  # RecBole's is float32
 
 NOTES = {
-    "epoch": "Of our epoch a quarter is products of matrices, which both sides need, and the rest is spread thin: an "
-             "eighth is the binary search for negatives, then sums, Adam over all weights, the draws.",
+    "epoch": "Of our epoch in float32 a quarter is products of matrices, which both sides need and which alone are "
+             "shorter in bfloat16. The rest is spread thin: an eighth is the binary search for negatives, then sums, "
+             "Adam over all weights, the draws.",
 }
 
 

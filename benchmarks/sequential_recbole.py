@@ -26,8 +26,6 @@ EPOCHS, BATCH, RATE = 1, 2048, 0.001
 SHARE, LEAST, WARM_UP = 1 / 40, 20, 2  # of RecBole's batches
 TARGETS = {"GRU4Rec": 1 / 20, "Caser": 1 / 10, "SASRec": 1 / 10}
 NOTES = {
-    "GRU4Rec": "One pass in place of all prefixes spares the reading, but not the scores of all items for a million "
-               "events, which both sides compute.",
     "Caser": "A picture of five events leaves no long prefixes to spare. On both sides most of an epoch is the scores "
              "of all items, for as many cases; ours multiply vectors of 128 where RecBole's multiply vectors of 64.",
 }

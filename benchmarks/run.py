@@ -1,4 +1,4 @@
-"""Run the benchmarks and write `results/benchmarks.json`: python benchmarks/run.py [NAME ...]"""
+"""Run the benchmarks and write `results/benchmarks.json`: python benchmarks/run.py [NAME ...] [--only MODEL]"""
 
 import argparse
 import os
@@ -11,13 +11,16 @@ from recbook import results
 
 BENCHMARKS = ("bpr_recbole", "ials_implicit", "itemknn_implicit", "svd_surprise", "neumf_recbole", "sequential_recbole",
               "recbole_accuracy", "ranking_speed", "big_shop", "shop_front", "tricks")
+OF_SEVERAL = {"sequential_recbole": ("GRU4Rec", "Caser", "SASRec"),
+              "recbole_accuracy": ("NeuMF", "GRU4Rec", "Caser", "SASRec")}
 
 
-def run(name):
-    """Measure one benchmark and write its rows."""
+def run(name, only=None):
+    """Measure one benchmark, or one model of it, and write its rows."""
     load, start = os.getloadavg()[0], time.perf_counter()
     openmp = {key: value for key, value in os.environ.items() if key.startswith("OMP_")}
-    dataset, rows = import_module(name).rows()
+    rows = import_module(name).rows
+    dataset, rows = rows([only]) if only else rows()
     for row in rows.values():
         row["settings"] |= {"load average at start": round(load, 2), "environment": openmp}
     results.save(common.NAME, common.TITLE, common.PROTOCOL, rows, dataset, time.perf_counter() - start)
@@ -41,12 +44,17 @@ def met(row):
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="run.py", description=__doc__.partition(":")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default: all of them")
-    names = parser.parse_args(argv).names
+    parser.add_argument("--only", metavar="MODEL", help=f"of {' or '.join(OF_SEVERAL)}, one model")
+    arguments = parser.parse_args(argv)
+    names = arguments.names
+    if arguments.only and not (names and all(arguments.only in OF_SEVERAL.get(name, ()) for name in names)):
+        known = ", ".join(f"{name}: {', '.join(models)}" for name, models in OF_SEVERAL.items())
+        parser.error(f"--only {arguments.only}: name a benchmark that has this model ({known})")
     if unknown := set(names) - set(BENCHMARKS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
     for name in names or BENCHMARKS:
         print(f"{name}, load average {os.getloadavg()[0]:.1f}", flush=True)
-        run(name)
+        run(name, arguments.only)
     print(table().to_string())
 
 

@@ -129,8 +129,9 @@ NOTES = {
     ("ml_1m_sasrec", "gru4rec"):
         "No published value is compared.",
     ("ml_1m_sasrec", "sasrec"):
-        "Short of the published values by 3 and 4 %, half an interval's width: one seed, seventy epochs, and settings that "
-        "follow the published ones where they are stated.",
+        "Short of the published values by 3 and 4 %, about half the width of an interval: seventy epochs, and settings "
+        "that follow the published ones where they are stated. The seeds were trained partly side by side; the seconds "
+        "are those of all.",
     ("ml_1m_sasrec", "sasrec+gru4rec"):
         "No published value is compared. Its parts were kept from an earlier run.",
     ("ml_1m_sasrec_sampled", "sasrec+gru4rec"):

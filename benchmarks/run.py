@@ -11,8 +11,6 @@ from recbook import results
 
 BENCHMARKS = ("bpr_recbole", "ials_implicit", "itemknn_implicit", "svd_surprise", "neumf_recbole", "sequential_recbole",
               "recbole_accuracy", "ranking_speed", "big_shop", "shop_front", "tricks")
-OF_SEVERAL = {"sequential_recbole": ("GRU4Rec", "Caser", "SASRec"),
-              "recbole_accuracy": ("NeuMF", "GRU4Rec", "Caser", "SASRec")}
 
 
 def run(name, only=None):
@@ -44,14 +42,15 @@ def met(row):
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="run.py", description=__doc__.partition(":")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default: all of them")
-    parser.add_argument("--only", metavar="MODEL", help=f"of {' or '.join(OF_SEVERAL)}, one model")
+    parser.add_argument("--only", metavar="MODEL", help="of a benchmark of several models, one")
     arguments = parser.parse_args(argv)
     names = arguments.names
-    if arguments.only and not (names and all(arguments.only in OF_SEVERAL.get(name, ()) for name in names)):
-        known = ", ".join(f"{name}: {', '.join(models)}" for name, models in OF_SEVERAL.items())
-        parser.error(f"--only {arguments.only}: name a benchmark that has this model ({known})")
     if unknown := set(names) - set(BENCHMARKS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+    for name in (names or BENCHMARKS) if arguments.only else ():
+        models = getattr(import_module(name), "MODELS", ())
+        if arguments.only not in models:
+            parser.error(f"--only {arguments.only}: {name} has {', '.join(models) or 'no models to choose from'}")
     for name in names or BENCHMARKS:
         print(f"{name}, load average {os.getloadavg()[0]:.1f}", flush=True)
         run(name, arguments.only)

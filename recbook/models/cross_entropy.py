@@ -3,6 +3,9 @@
 A batch of B cases and N items has B x N scores, and the gradient in them is as large again. But what a case adds to
 the gradients depends on no other case. So the scores of a few cases are made, turned into their gradient where they
 lie, and multiplied away, while they are still in the processor's cache: the whole table never exists.
+
+PyTorch has the same idea from 2.13 on, `linear_cross_entropy` with its options; on a processor it took more than
+twice as long with tens of thousands of items, and it knows one right item a case.
 """
 
 import torch

@@ -35,25 +35,39 @@ def peers_python():
 
 
 @contextmanager
-def workplace():
-    """A temporary folder in which the sides find their data: `with` gives its path."""
+def workplace(keep=None):
+    """A folder in which the sides find their data: `with` gives its path. It is temporary unless `keep` names one."""
+    if keep:
+        Path(keep).mkdir(parents=True, exist_ok=True)
+        yield Path(keep).resolve()
+        return
     with tempfile.TemporaryDirectory(prefix="recbook-benchmark-") as folder:
         yield Path(folder)
 
 
-def by_turns(script, folder, sides, repeats=3):
+def by_turns(script, folder, sides, repeats=3, keep=False):
     """Run functions of a benchmark A B A B ..., each time in a new process: {side: [what it returned, ...]}.
 
     sides : dict
         For each function's name the Python that runs it.
+    keep : bool
+        Write what each turn returned to `SIDE-TURN.json` in the folder, and do not run again what lies there.
     """
     returned = {side: [] for side in sides}
-    for _ in range(repeats):
+    for turn in range(repeats):
         for side, python in sides.items():
+            kept = folder / f"{side}-{turn}.json"
+            if keep and kept.exists():
+                returned[side].append(json.loads(kept.read_text()))
+                continue
             done = subprocess.run([python, script, side, folder], cwd=folder, text=True, capture_output=True)
             if done.returncode:
                 raise RuntimeError(f"{Path(script).name} {side} failed:\n{done.stderr}")
-            returned[side].append(json.loads(done.stdout.splitlines()[-1]))
+            line = done.stdout.splitlines()[-1]
+            returned[side].append(json.loads(line))
+            if keep:
+                kept.with_suffix(".part").write_text(line)
+                kept.with_suffix(".part").replace(kept)
     return returned
 
 

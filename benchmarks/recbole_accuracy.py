@@ -25,7 +25,7 @@ def ours(folder):
     import recbook
 
     split = recbook.leave_last_out(recbook.load("ml-100k"))
-    seed = next_seed(folder, "ours")
+    seed = turn(folder, "ours")
     model = recbole_side.make_ours(folder.name, split, seed)
     with common.Clock() as clock:
         history = recbook.fit(model, split, EPOCHS, BATCH, RATE, PATIENCE, device="cpu", seed=seed, progress=False)
@@ -33,7 +33,7 @@ def ours(folder):
 
 
 def recbole(folder):
-    seed, name = next_seed(folder, "recbole"), folder.name
+    seed, name = turn(folder, "recbole"), folder.name
     batch = BATCH * (5 if name == "NeuMF" else 1)  # RecBole counts the four negatives too
     config, (train, valid, test), model = recbole_side.make_recbole(
         name, folder, seed, train_batch_size=batch, learning_rate=RATE, epochs=EPOCHS, stopping_step=PATIENCE)
@@ -46,11 +46,9 @@ def recbole(folder):
             "versions": common.versions("recbole", "torch", "numpy")}
 
 
-def next_seed(folder, side):
-    """0 in the first turn of a side, 1 in the second, ...: each leaves a mark."""
-    seed = len(list(folder.glob(f"{side}-*")))
-    (folder / f"{side}-{seed}").touch()
-    return seed
+def turn(folder, side):
+    """How many turns of a side are done: the seed of the next."""
+    return len(list(folder.glob(f"{side}-*.json")))
 
 
 def masking_trainer(config, model, train):
@@ -96,18 +94,19 @@ def given(path):
     return dot_product(scores, np.eye(scores.shape[1], dtype=scores.dtype))
 
 
-def rows(models=MODELS):
+def rows(models=MODELS, keep=None):
     import recbook
 
     dataset = recbook.load("ml-100k")
     split = recbook.leave_last_out(dataset)
     made = {}
     for name in models:
-        with common.workplace() as folder:
+        with common.workplace(keep) as folder:
             folder = folder / name  # tells the sides which model
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)
             recbole_side.write_clicks(folder, dataset)
-            runs = common.by_turns(__file__, folder, {"ours": sys.executable, "recbole": common.peers_python()})
+            sides = {"ours": sys.executable, "recbole": common.peers_python()}
+            runs = common.by_turns(__file__, folder, sides, keep=True)
             for seed, run in enumerate(runs["recbole"]):
                 run["NDCG@10"] = recbook.evaluate(given(folder / f"scores-{seed}.npy"), split.test)["NDCG@10"]
         settings = {"patience": PATIENCE, "batch_size": BATCH, "learning_rate": RATE, **recbole_side.OURS[name]}

@@ -65,5 +65,5 @@ def write_clicks(folder, dataset):
     clicks = dataset.interactions[["user", "item"]].rename(columns="{}:token".format)
     clicks["time:float"] = dataset.interactions.groupby("user").cumcount()
     path = folder / "clicks" / "clicks.inter"
-    path.parent.mkdir()
+    path.parent.mkdir(exist_ok=True)
     clicks.to_csv(path, sep="\t", index=False)

@@ -1,4 +1,4 @@
-"""Run the benchmarks and write `results/benchmarks.json`: python benchmarks/run.py [NAME ...] [--only MODEL]"""
+"""Run the benchmarks and write `results/benchmarks.json`: python benchmarks/run.py [NAME ...] [--only MODEL] [--keep FOLDER]"""
 
 import argparse
 import os
@@ -13,12 +13,12 @@ BENCHMARKS = ("bpr_recbole", "ials_implicit", "itemknn_implicit", "svd_surprise"
               "recbole_accuracy", "ranking_speed", "big_shop", "shop_front", "tricks")
 
 
-def run(name, only=None):
-    """Measure one benchmark, or one model of it, and write its rows."""
+def run(name, **choice):
+    """Measure one benchmark, or some `models` of it, and write its rows."""
     load, start = os.getloadavg()[0], time.perf_counter()
     openmp = {key: value for key, value in os.environ.items() if key.startswith("OMP_")}
     rows = import_module(name).rows
-    dataset, rows = rows([only]) if only else rows()
+    dataset, rows = rows(**choice)
     for row in rows.values():
         row["settings"] |= {"load average at start": round(load, 2), "environment": openmp}
     results.save(common.NAME, common.TITLE, common.PROTOCOL, rows, dataset, time.perf_counter() - start)
@@ -43,6 +43,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="run.py", description=__doc__.partition(":")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default: all of them")
     parser.add_argument("--only", metavar="MODEL", help="of a benchmark of several models, one")
+    parser.add_argument("--keep", metavar="FOLDER", help="of recbole_accuracy: an interrupted run goes on, turn by turn")
     arguments = parser.parse_args(argv)
     names = arguments.names
     if unknown := set(names) - set(BENCHMARKS):
@@ -51,9 +52,12 @@ def main(argv=None):
         models = getattr(import_module(name), "MODELS", ())
         if arguments.only not in models:
             parser.error(f"--only {arguments.only}: {name} has {', '.join(models) or 'no models to choose from'}")
+    if arguments.keep and names != ["recbole_accuracy"]:
+        parser.error("--keep: only recbole_accuracy, named alone, goes on where it was")
+    choice = {"models": arguments.only and [arguments.only], "keep": arguments.keep}
     for name in names or BENCHMARKS:
         print(f"{name}, load average {os.getloadavg()[0]:.1f}", flush=True)
-        run(name, arguments.only)
+        run(name, **{key: value for key, value in choice.items() if value})
     print(table().to_string())
 
 

@@ -102,8 +102,8 @@ ROWS = {
         "model": "gru4rec", "dim": 64, "hidden": 128, "length": 200, "dropout": 0.2, "epochs": 20, "batch_size": 8000,
         "learning_rate": 0.002}),
     ("ml-1m-sasrec", "sasrec-binary"): ("SASRec, one negative", {
-        "model": "sasrec", "dim": 50, "length": 200, "blocks": 2, "heads": 1, "negatives": 1, "dropout": 0.2,
-        "epochs": 60, "batch_size": 8000, "learning_rate": 0.001}),
+        "model": "sasrec", "dim": 64, "length": 200, "blocks": 2, "heads": 1, "negatives": 1, "dropout": 0.1,
+        "spread": 0.02, "epochs": 100, "batch_size": 8000, "learning_rate": 0.001}),
     ("ml-1m-sasrec", "sasrec"): ("SASRec, cross-entropy", {
         "model": "sasrec", "dim": 64, "length": 200, "blocks": 2, "heads": 1, "dropout": 0.1, "spread": 0.02,
         "epochs": 70, "batch_size": 25_600, "learning_rate": 0.0015}),

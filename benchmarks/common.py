@@ -71,6 +71,11 @@ def by_turns(script, folder, sides, repeats=3, keep=False):
     return returned
 
 
+def turns_done(folder, side):
+    """How many turns of a side are kept in the folder: a seed for the next."""
+    return len(list(folder.glob(f"{side}-*.json")))
+
+
 def run_side(*functions):
     """The other end of `by_turns`: call the function that the command line names and print what it returns."""
     side, folder = sys.argv[1:]
@@ -117,6 +122,8 @@ def row(title, targets, settings, ours, peer=(), note=None):
     if peer:
         measured |= {f"{key}, peer": median([run[key] for run in peer]) for key in peer[0] if key != "versions"}
         for name, key in (("ratio", "seconds"), ("CPU ratio", "CPU seconds")):
+            if key not in ours[0]:
+                continue
             turns = [mine[key] / theirs[key] for mine, theirs in zip(ours, peer)]
             measured[name] = median(turns) | {"value": measured[key]["value"] / measured[f"{key}, peer"]["value"]}
     source = " ".join(next(iter(peer_versions.items()), ()))

@@ -25,7 +25,7 @@ def ours(folder):
     import recbook
 
     split = recbook.leave_last_out(recbook.load("ml-100k"))
-    seed = turn(folder, "ours")
+    seed = common.turns_done(folder, "ours")
     model = recbole_side.make_ours(folder.name, split, seed)
     with common.Clock() as clock:
         history = recbook.fit(model, split, EPOCHS, BATCH, RATE, PATIENCE, device="cpu", seed=seed, progress=False)
@@ -33,42 +33,17 @@ def ours(folder):
 
 
 def recbole(folder):
-    seed, name = turn(folder, "recbole"), folder.name
+    seed, name = common.turns_done(folder, "recbole"), folder.name
     batch = BATCH * (5 if name == "NeuMF" else 1)  # RecBole counts the four negatives too
     config, (train, valid, test), model = recbole_side.make_recbole(
         name, folder, seed, train_batch_size=batch, learning_rate=RATE, epochs=EPOCHS, stopping_step=PATIENCE)
-    trainer = masking_trainer(config, model, train)
+    trainer = recbole_side.make_trainer(config, model, train)
     with common.Clock() as clock:
         trainer.fit(train, valid, verbose=False)
     model.load_state_dict(trainer.best)
     np.save(folder / f"scores-{seed}.npy", all_scores(trainer, test))
     return {**clock.times, "epochs": len(trainer.train_loss_dict),
             "versions": common.versions("recbole", "torch", "numpy")}
-
-
-def turn(folder, side):
-    """How many turns of a side are done: the seed of the next."""
-    return len(list(folder.glob(f"{side}-*.json")))
-
-
-def masking_trainer(config, model, train):
-    """RecBole's trainer; but known items come last when it validates, and the best weights stay in memory."""
-    import copy
-
-    import torch
-    from recbole.trainer import Trainer
-
-    known = torch.as_tensor(train._dataset.inter_matrix("csr").toarray() > 0)  # (users, items), in its numbering
-
-    class MaskingTrainer(Trainer):
-        def _full_sort_batch_eval(self, batch):
-            interaction, scores, *positive = super()._full_sort_batch_eval(batch)
-            return interaction, scores.masked_fill(known[interaction["user"]], -torch.inf), *positive
-
-        def _save_checkpoint(self, epoch, verbose=True, **_):  # called when validation is better than before
-            self.best = copy.deepcopy(self.model.state_dict())
-
-    return MaskingTrainer(config, model)
 
 
 def all_scores(trainer, loader):

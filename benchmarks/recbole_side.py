@@ -1,4 +1,4 @@
-"""What the benchmarks beside RecBole share: the data as its file, sizes that make both sides' models alike, its set-up.
+"""What the benchmarks beside RecBole share: the data as its file, sizes that make both sides alike, set-up and trainer.
 
 RecBole's own splitting leaves the same two interactions of each user out that `recbook.leave_last_out` does, since the
 time that it is given is the place in the user's history: it keeps 32 bits of a time, and would mix what happened in
@@ -58,6 +58,39 @@ def make_recbole(name, folder, seed=0, **settings):
     dataset = create_dataset(config)
     loaders = data_preparation(config, dataset)
     return config, loaders, get_model(name)(config, dataset)
+
+
+def make_trainer(config, model, train):
+    """RecBole's trainer, but known items come last when it validates, and the best weights stay in memory.
+
+    Besides, it counts seconds of training and epochs up to the best validation: `best_after`.
+    """
+    import copy
+    import time
+
+    import torch
+    from recbole.trainer import Trainer
+
+    known = torch.as_tensor(train._dataset.inter_matrix("csr").toarray() > 0)  # (users, items), in its numbering
+
+    class MaskingTrainer(Trainer):
+        seconds = 0.0
+
+        def _train_epoch(self, *arguments, **options):
+            start = time.perf_counter()
+            loss = super()._train_epoch(*arguments, **options)
+            self.seconds += time.perf_counter() - start
+            return loss
+
+        def _full_sort_batch_eval(self, batch):
+            interaction, scores, *positive = super()._full_sort_batch_eval(batch)
+            return interaction, scores.masked_fill(known[interaction["user"]], -torch.inf), *positive
+
+        def _save_checkpoint(self, epoch, verbose=True, **_):  # called when validation is better than before
+            self.best = copy.deepcopy(self.model.state_dict())
+            self.best_after = {"seconds": self.seconds, "epochs": epoch + 1}
+
+    return MaskingTrainer(config, model)
 
 
 def write_clicks(folder, dataset):

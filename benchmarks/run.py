@@ -1,4 +1,4 @@
-"""Run the benchmarks and write `results/benchmarks.json`: python benchmarks/run.py [NAME ...] [--only MODEL] [--keep FOLDER]"""
+"""Run the benchmarks and write `results/benchmarks.json`: python benchmarks/run.py [NAME ...]; more: --help"""
 
 import argparse
 import os
@@ -10,7 +10,8 @@ import pandas as pd
 from recbook import results
 
 BENCHMARKS = ("bpr_recbole", "ials_implicit", "itemknn_implicit", "svd_surprise", "neumf_recbole", "sequential_recbole",
-              "recbole_accuracy", "ranking_speed", "big_shop", "shop_front", "tricks")
+              "recbole_accuracy", "caser_to_best", "ranking_speed", "big_shop", "shop_front", "tricks")
+LONG = ("recbole_accuracy", "caser_to_best")
 
 
 def run(name, **choice):
@@ -43,7 +44,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="run.py", description=__doc__.partition(":")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default: all of them")
     parser.add_argument("--only", metavar="MODEL", help="of a benchmark of several models, one")
-    parser.add_argument("--keep", metavar="FOLDER", help="of recbole_accuracy: an interrupted run goes on, turn by turn")
+    parser.add_argument("--keep", metavar="FOLDER", help="of a long benchmark: an interrupted run goes on, turn by turn")
     arguments = parser.parse_args(argv)
     names = arguments.names
     if unknown := set(names) - set(BENCHMARKS):
@@ -52,8 +53,8 @@ def main(argv=None):
         models = getattr(import_module(name), "MODELS", ())
         if arguments.only not in models:
             parser.error(f"--only {arguments.only}: {name} has {', '.join(models) or 'no models to choose from'}")
-    if arguments.keep and names != ["recbole_accuracy"]:
-        parser.error("--keep: only recbole_accuracy, named alone, goes on where it was")
+    if arguments.keep and names not in ([name] for name in LONG):
+        parser.error(f"--keep: name one of {', '.join(LONG)}, alone")
     choice = {"models": arguments.only and [arguments.only], "keep": arguments.keep}
     for name in names or BENCHMARKS:
         print(f"{name}, load average {os.getloadavg()[0]:.1f}", flush=True)

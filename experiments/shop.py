@@ -44,7 +44,7 @@ ROWS = {
     "rnn": ("Simple RNN", {"model": "gru4rec", **SEQUENCE, "cell": "rnn"}),
     "lstm": ("LSTM", {"model": "gru4rec", **SEQUENCE, "cell": "lstm"}),
     "gru4rec": ("GRU4Rec", {"model": "gru4rec", **SEQUENCE}),
-    "gru4rec-behaviours": ("GRU4Rec, with behaviours", {"model": "gru4rec", **SEQUENCE, "behaviours": True}),
+    "gru4rec-behaviours": ("GRU4Rec, with behaviours", {**BEST, "pauses": False}),
     "sasrec": ("SASRec, with behaviours and pauses", {"model": "sasrec", **SEQUENCE, "behaviours": True, "pauses": True,
                                                       "epochs": 20}),
     "gru4rec-all": ("GRU4Rec, with behaviours and pauses", BEST),

@@ -51,7 +51,8 @@ def by_turns(script, folder, sides, repeats=3, keep=False):
     sides : dict
         For each function's name the Python that runs it.
     keep : bool
-        Write what each turn returned to `SIDE-TURN.json` in the folder, and do not run again what lies there.
+        Write what each turn returned to `SIDE-TURN.json` in the folder, and do not run again what lies there. A folder
+        is of one state of the code: after a change, take a new one.
     """
     returned = {side: [] for side in sides}
     for turn in range(repeats):

@@ -7,6 +7,8 @@ the same minute. Everything that is not named here is RecBole's default.
 
 import sys
 
+import common
+
 DIM, LENGTH, PICTURE = 64, 50, 5
 WIDTHS = (64, 32, 16)
 
@@ -66,7 +68,6 @@ def make_trainer(config, model, train):
     Besides, it counts seconds of training and epochs up to the best validation: `best_after`.
     """
     import copy
-    import time
 
     import torch
     from recbole.trainer import Trainer
@@ -77,9 +78,9 @@ def make_trainer(config, model, train):
         seconds = 0.0
 
         def _train_epoch(self, *arguments, **options):
-            start = time.perf_counter()
-            loss = super()._train_epoch(*arguments, **options)
-            self.seconds += time.perf_counter() - start
+            with common.Clock() as clock:
+                loss = super()._train_epoch(*arguments, **options)
+            self.seconds += clock.times["seconds"]
             return loss
 
         def _full_sort_batch_eval(self, batch):

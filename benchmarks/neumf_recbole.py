@@ -55,7 +55,7 @@ def recbole(folder):
     from recbole.trainer import Trainer
 
     config, (train, _, test), model = recbole_side.make_recbole(
-        "NeuMF", folder, dropout_prob=0.0, epochs=EPOCHS, train_batch_size=BATCH * (1 + NEGATIVES), learning_rate=RATE,
+        "NeuMF", folder, epochs=EPOCHS, train_batch_size=BATCH * (1 + NEGATIVES), learning_rate=RATE,
         eval_batch_size=RANKED_AT_ONCE)
     trainer = Trainer(config, model)
     with common.Clock() as training:

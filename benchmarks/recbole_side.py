@@ -21,7 +21,8 @@ OURS = {
 }
 RECBOLE = {
     "NeuMF": {"mf_embedding_size": DIM, "mlp_embedding_size": WIDTHS[0], "mlp_hidden_size": list(WIDTHS),
-              "train_neg_sample_args": {"distribution": "uniform", "sample_num": 4}, "unused_col": {"inter": ["time"]}},
+              "dropout_prob": 0.0, "train_neg_sample_args": {"distribution": "uniform", "sample_num": 4},
+              "unused_col": {"inter": ["time"]}},
     "GRU4Rec": {"embedding_size": DIM, "MAX_ITEM_LIST_LENGTH": LENGTH, "hidden_size": 128, "num_layers": 1,
                 "dropout_prob": 0.3},
     "Caser": {"embedding_size": DIM, "MAX_ITEM_LIST_LENGTH": PICTURE, "nh": 16, "nv": 4, "dropout_prob": 0.4},
@@ -32,11 +33,15 @@ SEQUENTIAL = {"loss_type": "CE", "train_neg_sample_args": None}
 
 
 def make_ours(name, split, seed=0):
-    """One of our models for a split, with random weights."""
+    """One of our models for a split, with random weights; NeuMF's layers start as RecBole leaves them."""
     import recbook
 
     recbook.seed_everything(seed)
-    return getattr(recbook, name)(split.n_users, split.n_items, **OURS[name])
+    model = getattr(recbook, name)(split.n_users, split.n_items, **OURS[name])
+    if name == "NeuMF":
+        for layer in model.tower.layers:
+            layer.reset_parameters()
+    return model
 
 
 def make_recbole(name, folder, seed=0, **settings):

@@ -18,6 +18,7 @@ TARGETS = {
     "gru4rec-recbole": {"ratio": 1 / 20},
     "caser-recbole": {"ratio": 1 / 10},
     "sasrec-recbole": {"ratio": 1 / 10},
+    **{f"{model}-recbole-accuracy": {"NDCG@10 behind": 0.0} for model in ("neumf", "gru4rec", "caser")},
     "ranking-speed": {"seconds": 1.0},
     "big-shop": {"seconds": 120, "GiB": 6},
     "shop-front": {"ms, p99": 10},
@@ -27,7 +28,7 @@ TARGETS = {
 }
 PEERS = {"ials-implicit-64": "implicit", "ials-implicit-128": "implicit", "itemknn-implicit": "implicit",
          "svd-surprise": "scikit-surprise", **{name: "recbole" for name in TARGETS if "-recbole" in name}}
-UNKNOWN = {name for name in PEERS if "-recbole" in name} - {"bpr-recbole"}     # until recbole_accuracy.py has been run
+UNKNOWN = {"sasrec-recbole"}     # until recbole_accuracy.py has trained it to the end
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +70,14 @@ def test_ours_is_timed_beside_a_peer_of_known_version(rows, name, peer):
 
 
 def test_speed_is_not_bought_with_accuracy(rows):
-    """Not less accurate than the peer by more than chance allows a mean over 6,040 users (NDCG@10: about .002)."""
-    assert not any(name.endswith("-accuracy") for name in rows)         # then none is unknown any more
+    """Not less accurate than the peer by more than chance allows a mean over users: NDCG@10 about .002 for 6,040."""
+    assert not any(f"{name}-accuracy" in rows for name in UNKNOWN)         # then it is unknown no more
     for name in PEERS.keys() - UNKNOWN:
-        measured = {key: numbers["value"] for key, numbers in rows[name]["measured"].items()}
+        trained = f"{name.split('-')[0]}-recbole-accuracy"     # where a model's speed and accuracy are measured apart
+        measured = {key: numbers["value"] for key, numbers in rows.get(trained, rows[name])["measured"].items()}
         if "RMSE" in measured:
             assert measured["RMSE"] <= measured["RMSE, peer"], name
+        elif trained in rows:
+            assert measured["NDCG@10 behind"] < 0.002 * (6040 / 943) ** 0.5, name
         else:
             assert measured["NDCG@10"] > measured["NDCG@10, peer"] - 0.002, name

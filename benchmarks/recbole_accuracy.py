@@ -8,7 +8,7 @@ take minutes. Each turn has a seed of its own.
 RecBole's trainer is told to mask as ours does: left alone it ranks a sequential model's known items too, and would
 choose an epoch by that.
 Not the same: what `neumf_recbole.py` and `sequential_recbole.py` list, and starting values: ours are the models' own,
-but for the layers of NeuMF, which start as RecBole's do, since there it matters.
+but for the layers of NeuMF and the vectors of SASRec, which start as RecBole's do, since there it matters.
 Accuracy: NDCG@10 of the last item among all, by recbook's evaluator; RecBole's process hands over its scores of all
 items for all users. The history that is asked about is all but the last event, on both sides.
 Time: until training stops, with the validation of each epoch.

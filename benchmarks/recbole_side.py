@@ -33,14 +33,18 @@ SEQUENTIAL = {"loss_type": "CE", "train_neg_sample_args": None}
 
 
 def make_ours(name, split, seed=0):
-    """One of our models for a split, with random weights; NeuMF's layers start as RecBole leaves them."""
+    """One of our models for a split. NeuMF's layers and SASRec's vectors start as RecBole's do, since that matters."""
     import recbook
+    import torch
 
     recbook.seed_everything(seed)
     model = getattr(recbook, name)(split.n_users, split.n_items, **OURS[name])
     if name == "NeuMF":
         for layer in model.tower.layers:
             layer.reset_parameters()
+    if name == "SASRec":
+        for vectors in (model.item, model.position):
+            torch.nn.init.normal_(vectors.weight, std=0.02)
     return model
 
 

@@ -3,8 +3,8 @@
 Data: MovieLens 100K, every rating a click, as RecBole would need hours for 1M; leave-last-out, handed over as RecBole's
 own file. Same on both sides: sizes (`recbole_side.py`), loss, batches, Adam, learning rate .001, and when to stop: the
 epoch with the best NDCG@10 on validation, training items masked, after five more without a better one. A batch is 512
-events to predict: with the 2,048 of the speed benchmarks, training takes several times as many epochs, and RecBole's
-take minutes. Each turn has a seed of its own.
+events to predict: with the 2,048 of the speed benchmarks training takes more epochs, and of RecBole's one takes a
+minute or two. Each turn has a seed of its own.
 RecBole's trainer is told to mask as ours does: left alone it ranks a sequential model's known items too, and would
 choose an epoch by that.
 Not the same: what `neumf_recbole.py` and `sequential_recbole.py` list, and starting values: ours are the models' own,
@@ -23,9 +23,9 @@ import recbole_side
 EPOCHS, PATIENCE, BATCH, RATE = 300, 5, 512, 0.001
 MODELS = ("NeuMF", "GRU4Rec", "Caser", "SASRec")
 NOTES = {
-    "NeuMF": "By less than the turns of one side are apart. The layers of both start alike, from PyTorch's default; with "
-             "the start that the package gives them, Glorot's, ours had been behind in each of three turns (with batches "
-             "of 2,048, more patience, and dropout in RecBole's).",
+    "NeuMF": "Ours is behind, by less than the runs of one side are apart. The layers of both sides start alike, by "
+             "PyTorch's default. With the start that the package gives them, Glorot's, ours had been behind in each of "
+             "three turns, further in the median (with batches of 2,048, more patience, and dropout in RecBole's).",
 }
 
 

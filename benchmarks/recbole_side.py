@@ -17,7 +17,7 @@ OURS = {
     "GRU4Rec": {"dim": DIM, "length": LENGTH, "hidden": 128, "dropout": 0.3},
     "Caser": {"dim": DIM, "length": PICTURE, "targets": 1, "horizontal": 16, "vertical": 4, "negatives": 0,
               "dropout": 0.4},
-    "SASRec": {"dim": DIM, "length": LENGTH, "blocks": 2, "heads": 2, "dropout": 0.5},
+    "SASRec": {"dim": DIM, "length": LENGTH, "blocks": 2, "heads": 2, "dropout": 0.5, "stride": LENGTH // 2},
 }
 RECBOLE = {
     "NeuMF": {"mf_embedding_size": DIM, "mlp_embedding_size": WIDTHS[0], "mlp_hidden_size": list(WIDTHS),

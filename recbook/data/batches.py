@@ -223,12 +223,19 @@ class Sequences(Histories):
     """Histories of at most `length` events, and at each event the item that came next: every position trains at once.
 
     A longer history is cut into as few pieces as hold it, at other places each epoch. A user's first event is nobody's
-    next. With `negatives`, that many items that the user has not met for each next one. `batch_size` counts events:
-    batch_size // length histories go together, those of nearly the same length, so that little is padding.
+    next. With `negatives`, that many items that the user has not met for each next one. `batch_size` counts next items:
+    batch_size // stride histories go together, those of nearly the same length, so that little is padding.
+
+    With a `stride` below `length` the pieces overlap: each asks for at most that many next items, its last, and reads
+    length - stride events more before them, where there are as many. Then no question is asked after a few events of a
+    long history; an epoch reads up to length / stride times as much.
     """
 
-    def __init__(self, length=50, negatives=0):
+    def __init__(self, length=50, negatives=0, stride=None):
         super().__init__(length, negatives)
+        self.stride = length if stride is None else stride
+        if not 1 <= self.stride <= length:
+            raise DataError(f"stride={stride}: pieces of length={length} start 1 to {length} events apart.")
 
     def prepare(self, split, device="cpu"):
         super().prepare(split, device)
@@ -236,10 +243,10 @@ class Sequences(Histories):
         self.users = np.flatnonzero(targets > 0)
         if not len(self.users):
             raise DataError(f"No user in the training part of {split.dataset.name} has two interactions.")
-        pieces = -(-targets[self.users] // self.length)
+        pieces = -(-targets[self.users] // self.stride)
         self.owner = np.repeat(self.users, pieces)                      # whose each piece is
         self.number = np.arange(len(self.owner)) - np.repeat(pieces.cumsum() - pieces, pieces)
-        self.slack = pieces * self.length - targets[self.users]         # how far the first cut may be moved
+        self.slack = pieces * self.stride - targets[self.users]         # how far the first cut may be moved
         self.pieces = pieces
         return self
 
@@ -248,21 +255,25 @@ class Sequences(Histories):
         device = self.columns["items"].device
         share = torch.rand(len(self.users), generator=generator, device=device).cpu().numpy()
         shift = np.repeat((share * (self.slack + 1)).astype(np.int64), self.pieces)
-        begin = np.maximum(self.number * self.length - shift, 0)
-        end = np.minimum((self.number + 1) * self.length - shift, self.counts[self.owner] - 1)
+        asked = np.maximum(self.number * self.stride - shift, 0)        # the first event whose next is asked for
+        begin = np.maximum(asked - (self.length - self.stride), 0)
+        end = np.minimum((self.number + 1) * self.stride - shift, self.counts[self.owner] - 1)
         order = torch.randperm(len(begin), generator=generator, device=device).cpu().numpy()
         size = end - begin
         order = order[np.argsort(size[order], kind="stable")]           # nearly equal lengths together
         start = torch.as_tensor((self.starts[self.owner] + begin)[order], device=device)
         taken = torch.as_tensor(size[order], device=device)
-        together = max(1, batch_size // self.length)
+        only_read = torch.as_tensor((asked - begin)[order], device=device)
+        together = max(1, batch_size // self.stride)
         first = np.arange(0, len(order), together)
         width = np.maximum.reduceat(size[order], first)                 # known here: the device is never asked
         for number in torch.randperm(len(first), generator=generator, device=device).tolist():
             rows = slice(first[number], first[number] + together)
             events, count, widest = start[rows], taken[rows], int(width[number])
-            yield self.batch(self.cut(events, count, widest), self.cut(events + 1, count, widest), events + count,
-                             generator)
+            after = self.cut(events + 1, count, widest)
+            unasked = torch.arange(widest, device=device) < only_read[rows][:, None]
+            after["items"] = after["items"].masked_fill(unasked, -1)
+            yield self.batch(self.cut(events, count, widest), after, events + count, generator)
 
 
 class Windows(Histories):

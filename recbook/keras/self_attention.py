@@ -6,6 +6,7 @@ from keras import Model, ops
 from keras.initializers import RandomNormal
 from keras.layers import Dense, Dropout, LayerNormalization
 
+from recbook.data.batches import Sequences
 from recbook.errors import ModelError
 from recbook.keras.layouts import built
 from recbook.keras.sequence import SequenceModel
@@ -56,13 +57,16 @@ class SASRec(SequenceModel):
     ----------
     blocks, heads : int
         How many blocks, and in how many parts of the vectors each attends on its own.
+    stride : int or None
+        How many events apart the pieces of a long history start; below `length` they overlap. None: `length`.
     """
 
     def __init__(self, n_users, n_items, dim=64, length=50, blocks=2, heads=1, negatives=0, dropout=0.2,
-                 behaviours=False, pauses=False, **options):
+                 behaviours=False, pauses=False, stride=None, **options):
         super().__init__(n_users, n_items, dim, length, negatives, dropout, behaviours, pauses, **options)
         if heads < 1 or dim % heads:
             raise ModelError(f"dim={dim} does not divide into heads={heads}.")
+        self.batches = Sequences(length, negatives, stride)
         self.position = self.add_weight(shape=(length, dim), initializer=RandomNormal(stddev=dim**-0.5),
                                         name="position.weight")
         self.stack = [built(Block(dim, heads, dropout, name=f"stack.{number}", dtype=self.dtype_policy), dim)

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from recbook.data.batches import Sequences
 from recbook.errors import ModelError
 from recbook.models.sequence import SequenceModel
 
@@ -57,14 +58,17 @@ class SASRec(SequenceModel):
     ----------
     blocks, heads : int
         How many blocks, and in how many parts of the vectors each attends on its own.
+    stride : int or None
+        How many events apart the pieces of a long history start; below `length` they overlap. None: `length`.
     """
 
     def __init__(self, n_users, n_items, dim=64, length=50, blocks=2, heads=1, negatives=0, dropout=0.2,
-                 behaviours=False, pauses=False):
+                 behaviours=False, pauses=False, stride=None):
         super().__init__(n_users, n_items, dim, length, negatives, dropout, behaviours, pauses)
         if heads < 1 or dim % heads:
             raise ModelError(f"dim={dim} does not divide into heads={heads}.")
-        self.blocks, self.heads = blocks, heads
+        self.batches = Sequences(length, negatives, stride)
+        self.blocks, self.heads, self.stride = blocks, heads, stride
         self.position = nn.Embedding(length, dim)
         self.stack = nn.ModuleList(Block(dim, heads, dropout) for _ in range(blocks))
         self.norm = nn.LayerNorm(dim)

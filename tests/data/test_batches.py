@@ -290,8 +290,37 @@ def test_a_history_that_fits_is_never_cut():
         assert sorted(sizes) == [3, 5]
 
 
-@pytest.mark.parametrize("batches", [Sequences(4, negatives=1), Windows(3, 2, negatives=1)],
-                         ids=["sequences", "windows"])
+@given(LENGTHS, st.integers(1, 6), st.data(), st.integers(1, 30), st.integers(0, 2**31))
+@settings(max_examples=60, deadline=None)
+def test_pieces_overlap_so_that_each_next_event_is_asked_for_once_after_enough_others(counts, length, data, size, seed):
+    """After length - stride + 1 events or more; after all that came before where there were fewer."""
+    stride = data.draw(st.integers(1, length))
+    split = log_of(counts)
+    events = {user: [item for item, _, _ in own] for user, own in events_of(split).items()}
+    asked = []
+    for batch in Sequences(length, stride=stride).prepare(split).epoch(size, torch.Generator().manual_seed(seed)):
+        assert len(batch.items) <= max(1, size // stride) and batch.items.shape == batch.context.items.shape
+        for user, known, following in zip(batch.users.tolist(), batch.context.items.tolist(), batch.items.tolist()):
+            known, own = [item for item in known if item >= 0], events[user]
+            first = own.index(known[0])
+            assert known == own[first:first + len(known)] and len(known) <= length      # of this user, without a gap
+            places = [place for place, item in enumerate(following) if item >= 0]
+            assert 1 <= len(places) <= stride and places[-1] == len(known) - 1
+            for place in places:
+                assert following[place] == own[first + place + 1]
+                assert place + 1 >= min(first + place + 1, length - stride + 1)
+                asked.append(following[place])
+    assert sorted(asked) == sorted(item for own in events.values() for item in own[1:])
+
+
+@pytest.mark.parametrize("stride", [0, 6, -1])
+def test_pieces_that_would_leave_a_gap_or_never_move_on_are_refused(stride):
+    with pytest.raises(DataError, match=f"stride={stride}: pieces of length=5 start 1 to 5 events apart"):
+        Sequences(5, stride=stride)
+
+
+@pytest.mark.parametrize("batches", [Sequences(4, negatives=1), Sequences(4, negatives=1, stride=2),
+                                     Windows(3, 2, negatives=1)], ids=["sequences", "overlapping", "windows"])
 def test_an_epoch_of_histories_is_a_new_order_and_repeats_with_its_seed(batches):
     prepared = batches.prepare(log_of([9, 14, 2, 1, 30, 5]))
 

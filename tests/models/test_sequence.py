@@ -359,6 +359,10 @@ def block_on_paper(block, xs, heads):
     return outputs, weights
 
 
+def test_sasrec_learns_from_pieces_that_overlap_where_it_is_told_to():
+    assert [SASRec(USERS, ITEMS, length=6, stride=stride).batches.stride for stride in (None, 6, 2)] == [6, 6, 2]
+
+
 @pytest.mark.parametrize("heads, blocks", [(1, 1), (2, 1), (2, 2)])
 def test_sasrec_is_masked_attention_on_items_and_positions(heads, blocks):
     model, history = randomized("SASRec", heads=heads, blocks=blocks), [4, 1, 4, 0]
@@ -482,7 +486,7 @@ BUILT_OTHERWISE = [
     (MaxPooledRNN, SMALL | MORE | {"hidden": 5, "cell": "rnn", "negatives": 2}),
     (AttentiveGRU, SMALL | MORE),
     (NARM, SMALL | MORE | {"hidden": 5, "negatives": 2, "output_dropout": 0.3}),
-    (SASRec, SMALL | MORE | {"blocks": 3, "heads": 2, "negatives": 2}),
+    (SASRec, SMALL | MORE | {"blocks": 3, "heads": 2, "negatives": 2, "stride": 2}),
     (Caser, SMALL | {"targets": 2, "horizontal": 3, "vertical": 2, "negatives": 0}),
 ]
 

@@ -23,7 +23,7 @@ class Batch:
 
     For batches of histories also context, the `Context` of B of them; items are then what follows: (B, L), at each
     event of the history the next one, or (B, T), the T that follow the whole of it, padded with -1; negatives are
-    (B, L, K) or (B, T, K).
+    (B, L, K) or (B, T, K). If first (B,) is given, items (B, S) begin with what followed the event at that place.
     """
 
     users: torch.Tensor | None
@@ -35,6 +35,7 @@ class Batch:
     owner: torch.Tensor | None = None
     centres: torch.Tensor | None = None
     context: Context | None = None
+    first: torch.Tensor | None = None
 
 
 class Negatives:
@@ -208,7 +209,7 @@ class Histories:
         rows = (start[:, None] + step).masked_fill(beyond, 0)
         return {name: column[rows].masked_fill(beyond, -1) for name, column in self.columns.items()}
 
-    def batch(self, before, after, row, generator):
+    def batch(self, before, after, row, generator, first=None):
         """Histories `before`, what followed them `after`, both as `cut` gives them; row (B,) of what came next."""
         users, now = self.columns["users"][row], self.columns["times"][row]
         context = Context(users, before["items"], before.get("behaviours"), times=before["times"], now=now)
@@ -216,7 +217,7 @@ class Histories:
         if self.negatives:
             drawn = self.unmet.draw(users, items.shape[1] * self.negatives, generator)
             negatives = drawn.view(*items.shape, self.negatives)
-        return Batch(users, items, negatives, context=context)
+        return Batch(users, items, negatives, context=context, first=first)
 
 
 class Sequences(Histories):
@@ -255,25 +256,23 @@ class Sequences(Histories):
         device = self.columns["items"].device
         share = torch.rand(len(self.users), generator=generator, device=device).cpu().numpy()
         shift = np.repeat((share * (self.slack + 1)).astype(np.int64), self.pieces)
-        asked = np.maximum(self.number * self.stride - shift, 0)        # the first event whose next is asked for
+        asked = np.maximum(self.number * self.stride - shift, 0)        # the first event whose next one is asked for
         begin = np.maximum(asked - (self.length - self.stride), 0)
         end = np.minimum((self.number + 1) * self.stride - shift, self.counts[self.owner] - 1)
         order = torch.randperm(len(begin), generator=generator, device=device).cpu().numpy()
-        size = end - begin
-        order = order[np.argsort(size[order], kind="stable")]           # nearly equal lengths together
-        start = torch.as_tensor((self.starts[self.owner] + begin)[order], device=device)
-        taken = torch.as_tensor(size[order], device=device)
-        only_read = torch.as_tensor((asked - begin)[order], device=device)
+        order = order[np.argsort((end - begin)[order], kind="stable")]  # nearly equal lengths together
+        begin, asked, end, start = begin[order], asked[order], end[order], self.starts[self.owner[order]]
         together = max(1, batch_size // self.stride)
-        first = np.arange(0, len(order), together)
-        width = np.maximum.reduceat(size[order], first)                 # known here: the device is never asked
-        for number in torch.randperm(len(first), generator=generator, device=device).tolist():
-            rows = slice(first[number], first[number] + together)
-            events, count, widest = start[rows], taken[rows], int(width[number])
-            after = self.cut(events + 1, count, widest)
-            unasked = torch.arange(widest, device=device) < only_read[rows][:, None]
-            after["items"] = after["items"].masked_fill(unasked, -1)
-            yield self.batch(self.cut(events, count, widest), after, events + count, generator)
+        block = np.arange(0, len(order), together)
+        # The widths of the batches are known here, so that the device is never asked for them.
+        widths = [np.maximum.reduceat(end - since, block).tolist() for since in (begin, asked)]
+        places = torch.as_tensor(np.stack([start + begin, start + asked, start + end]), device=device)
+        places = places.split(together, dim=1)
+        for number in torch.randperm(len(block), generator=generator, device=device).tolist():
+            begin, asked, end = places[number]
+            before = self.cut(begin, end - begin, widths[0][number])
+            after = self.cut(asked + 1, end - asked, widths[1][number])
+            yield self.batch(before, after, end, generator, asked - begin if self.stride < self.length else None)
 
 
 class Windows(Histories):

@@ -73,6 +73,8 @@ class SequenceModel(LayeredModel):
 
     def call(self, batch, training=False):      # Keras hands `training` on to Dropout, wherever it is
         states = self.states(batch["context"])                          # (B, L, D)
+        if "first" in batch:
+            states = from_place(states, batch["first"])
         if self.negatives:
             items = ops.concatenate([ops.maximum(batch["items"], 0)[..., None], batch["negatives"]], axis=2)
             scores = ops.sum(states[:, :, None] * rows(self.item, items), axis=3) + rows(self.item_bias, items)
@@ -118,6 +120,13 @@ def pauses(times, now, real):
     """log2 of the seconds from each event to the next, the last one's to `now`, rounded down: (B, L), below PAUSES."""
     gap = next_times(times, now, real) - times
     return ops.digitize(gap, [2**power for power in range(1, PAUSES)])
+
+
+def from_place(states, first):
+    """Rows of states (B, L, D) moved so that each begins at place first (B,); where it ends, the last one again."""
+    length = states.shape[1]
+    place = first[:, None] + ops.arange(length, dtype=first.dtype)
+    return ops.take_along_axis(states, ops.minimum(place, length - 1)[:, :, None], axis=1)
 
 
 def last(states, items):

@@ -86,6 +86,8 @@ class SequenceModel(Recommender):
 
     def loss(self, batch):
         states = self.states(batch.context)                             # (B, L, D)
+        if batch.first is not None:
+            states = from_place(states, batch.first, batch.items.shape[1])                      # (B, S, D)
         if not self.negatives:
             return cross_entropy(states.flatten(0, 1), self.item.weight, self.item_bias, batch.items.flatten())
         items = torch.cat([batch.items.clamp(min=0)[..., None], batch.negatives], dim=-1)       # (B, L, 1 + K)
@@ -124,6 +126,12 @@ def pauses(times, now, real):
     """log2 of the seconds from each event to the next, the last one's to `now`, rounded down: (B, L), below PAUSES."""
     gap = next_times(times, now, real) - times
     return gap.clamp(min=1).double().log2().long().clamp(max=PAUSES - 1)
+
+
+def from_place(states, first, size):
+    """Of each row of states (B, L, D) the `size` from place first (B,) on; where it ends, the last one again."""
+    place = (first[:, None] + torch.arange(size, device=first.device)).clamp(max=states.shape[1] - 1)
+    return states.gather(1, place[:, :, None].expand(-1, -1, states.shape[2]))
 
 
 def last(states, items):

@@ -62,9 +62,9 @@ REVERSED_HISTORIES = """
 import recbook.training, recbook.data.batches
 train = recbook.training.fit
 class Reversed(recbook.data.batches.Sequences):
-    def batch(self, before, after, row, generator):
+    def batch(self, before, *others):
         before["items"] = before["items"].flip(1)
-        return super().batch(before, after, row, generator)
+        return super().batch(before, *others)
 def fit(model, split, **options):
     model.batches = Reversed(model.length, model.negatives)
     return train(model, split, **options)

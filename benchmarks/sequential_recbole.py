@@ -7,10 +7,10 @@ An epoch is the same too: each event of the training part is predicted once, but
 leaves the first five out, as its authors did, which makes 2.5 % fewer.
 Not the same: RecBole makes one example of each event to predict, with the 50 before it, and pads the short ones.
 GRU4Rec and SASRec of ours learn from all events of a piece of history in one pass, each predicted from those before it
-in its piece: 1 to 50. For SASRec the pieces overlap by half, so that it is 26 to 50, where there are as many: without
-that it is faster still and less accurate. Ours have a bias for each item, and the GRU has biases. RecBole's Caser also
-brings [z; p_u] to 64 numbers by another layer, where ours has output vectors of 128, and penalises lengths. RecBole's
-SASRec normalises after each part of a block, ours before; its activation is GELU, ours ReLU.
+in its piece: 1 to 50. For SASRec the pieces overlap by half, so that it is 26 to 50, where there are as many. Ours
+have a bias for each item, and the GRU has biases. RecBole's Caser also brings [z; p_u] to 64 numbers by another layer,
+where ours has output vectors of 128, and penalises lengths. RecBole's SASRec normalises after each part of a block,
+ours before; its activation is GELU, ours ReLU.
 Time: an epoch with its shuffle, without loading, the making of examples and evaluation. Ours trains whole epochs.
 RecBole's epochs are long: a 40th of an epoch's batches, 20 at the least, goes through its own training step after two
 that do not count, and the time is scaled to an epoch; `settings` says how many of how many.

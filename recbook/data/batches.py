@@ -227,16 +227,16 @@ class Sequences(Histories):
     next. With `negatives`, that many items that the user has not met for each next one. `batch_size` counts next items:
     batch_size // stride histories go together, those of nearly the same length, so that little is padding.
 
-    With a `stride` below `length` the pieces overlap: each asks for at most that many next items, its last, and reads
-    length - stride events more before them, where there are as many. Then no question is asked after a few events of a
-    long history; an epoch reads up to length / stride times as much.
+    With a `stride` the pieces overlap: each asks for at most that many next items, its last, and reads the `length`
+    events up to there, or as many as there are. Then no question late in a history is asked after a few events; an
+    epoch reads up to length / stride times as much.
     """
 
     def __init__(self, length=50, negatives=0, stride=None):
         super().__init__(length, negatives)
-        self.stride = length if stride is None else stride
+        self.stride, self.overlap = length if stride is None else stride, stride is not None
         if not 1 <= self.stride <= length:
-            raise DataError(f"stride={stride}: pieces of length={length} start 1 to {length} events apart.")
+            raise DataError(f"stride={stride}: pieces of length={length} end 1 to {length} events apart.")
 
     def prepare(self, split, device="cpu"):
         super().prepare(split, device)
@@ -257,8 +257,8 @@ class Sequences(Histories):
         share = torch.rand(len(self.users), generator=generator, device=device).cpu().numpy()
         shift = np.repeat((share * (self.slack + 1)).astype(np.int64), self.pieces)
         asked = np.maximum(self.number * self.stride - shift, 0)        # the first event whose next one is asked for
-        begin = np.maximum(asked - (self.length - self.stride), 0)
         end = np.minimum((self.number + 1) * self.stride - shift, self.counts[self.owner] - 1)
+        begin = np.maximum(end - self.length, 0) if self.overlap else asked
         order = torch.randperm(len(begin), generator=generator, device=device).cpu().numpy()
         order = order[np.argsort((end - begin)[order], kind="stable")]  # nearly equal lengths together
         begin, asked, end, start = begin[order], asked[order], end[order], self.starts[self.owner[order]]
@@ -272,7 +272,7 @@ class Sequences(Histories):
             begin, asked, end = places[number]
             before = self.cut(begin, end - begin, widths[0][number])
             after = self.cut(asked + 1, end - asked, widths[1][number])
-            yield self.batch(before, after, end, generator, asked - begin if self.stride < self.length else None)
+            yield self.batch(before, after, end, generator, asked - begin if self.overlap else None)
 
 
 class Windows(Histories):

@@ -59,7 +59,7 @@ class SASRec(SequenceModel):
     blocks, heads : int
         How many blocks, and in how many parts of the vectors each attends on its own.
     stride : int or None
-        How many events apart the pieces of a long history start; below `length` they overlap. None: `length`.
+        How many events apart the pieces of a long history end, each `length` events long. None: they do not overlap.
     """
 
     def __init__(self, n_users, n_items, dim=64, length=50, blocks=2, heads=1, negatives=0, dropout=0.2,

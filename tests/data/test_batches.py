@@ -300,19 +300,19 @@ def real(row):
 @given(LENGTHS, st.integers(1, 6), st.data(), st.integers(1, 30), st.integers(0, 2**31))
 @settings(max_examples=60, deadline=None)
 def test_pieces_overlap_so_that_each_next_event_is_asked_for_once_after_enough_others(counts, length, data, size, seed):
-    """After length - stride + 1 events or more; after all that came before where there were fewer."""
+    """A piece reads the `length` events up to its end, or all there are, and asks about its last, `stride` or fewer."""
     stride = data.draw(st.integers(1, length))
     split = log_of(counts)
     events = {user: [item for item, _, _ in own] for user, own in events_of(split).items()}
     asked = []
     for batch in Sequences(length, stride=stride).prepare(split).epoch(size, torch.Generator().manual_seed(seed)):
         assert len(batch.items) <= max(1, size // stride)
-        places = [0] * len(batch.items) if stride == length else batch.first.tolist()
         for user, known, following, place in zip(batch.users.tolist(), batch.context.items.tolist(),
-                                                 batch.items.tolist(), places):
+                                                 batch.items.tolist(), batch.first.tolist()):
             known, following, own = real(known), real(following), events[user]
             first = own.index(known[0])
-            assert known == own[first:first + len(known)] and len(known) <= length      # of this user, without a gap
+            assert known == own[first:first + len(known)]                               # of this user, without a gap
+            assert len(known) == min(first + len(known), length)
             assert following == own[first + place + 1:first + len(known) + 1] and 1 <= len(following) <= stride
             assert place + 1 >= min(first + place + 1, length - stride + 1)
             asked += following
@@ -321,7 +321,7 @@ def test_pieces_overlap_so_that_each_next_event_is_asked_for_once_after_enough_o
 
 @pytest.mark.parametrize("stride", [0, 6, -1])
 def test_pieces_that_would_leave_a_gap_or_never_move_on_are_refused(stride):
-    with pytest.raises(DataError, match=f"stride={stride}: pieces of length=5 start 1 to 5 events apart"):
+    with pytest.raises(DataError, match=f"stride={stride}: pieces of length=5 end 1 to 5 events apart"):
         Sequences(5, stride=stride)
 
 

@@ -48,7 +48,7 @@ KEPT = (0, 3, 10, 30, 100, 300)
 
 
 def train(split, settings, seed=0, device="auto", **options):
-    """A model trained on `split`, its learning rate falling to zero in a straight line: (model, history)."""
+    """A model trained on `split`, the learning rate lower with each epoch, in a line to zero: (model, history)."""
     settings = dict(settings)
     name, epochs = settings.pop("model"), settings.pop("epochs", 1)
     recbook.seed_everything(seed)

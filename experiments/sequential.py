@@ -178,7 +178,7 @@ SHARES = tuple(np.linspace(0, 1, 21).round(2).tolist())
 
 
 def train(split, settings, seed=0, device="auto", **options):
-    """A model trained on `split`, its learning rate falling to zero in a straight line: (model, history).
+    """A model trained on `split`, the learning rate lower with each epoch, in a line to zero: (model, history).
 
     `spread` is the standard deviation that vectors of items and positions start with, where it is not the model's own.
     """

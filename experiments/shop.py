@@ -54,7 +54,7 @@ TRAINING = ("epochs", "batch_size", "learning_rate")
 
 
 def train(split, settings, seed=0, device="auto", **options):
-    """A model trained on `split`, its learning rate falling to zero in a straight line: (model, history)."""
+    """A model trained on `split`, the learning rate lower with each epoch, in a line to zero: (model, history)."""
     settings = dict(settings)
     training = {key: settings.pop(key) for key in TRAINING if key in settings}
     recbook.seed_everything(seed)

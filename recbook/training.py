@@ -61,7 +61,8 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
         A folder, written after every epoch. If it holds a checkpoint of this very run, training goes on from there.
     optimiser : callable (parameters, lr=...)
     schedule : callable or None
-        Factor of the learning rate at a share of training between 0 and 1: `lambda share: 1 - share`.
+        Factor of the learning rate at a share of training, 0 or more and below 1, asked before each epoch. With
+        `lambda share: 1 - share` the rate falls from epoch to epoch; the last of five still has a fifth of it.
     validate_every : int
         How many epochs lie between two validations.
     precision : "float32" or "bfloat16"

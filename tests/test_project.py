@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import distributions
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -192,6 +193,14 @@ def test_the_lock_pins_every_dependency_at_a_version_that_pyproject_allows():
     for requirement in wanted:
         version = str(pinned[canonicalize_name(requirement.name)]).removeprefix("==")
         assert requirement.specifier.contains(version), f"{requirement} but the lock has {version}"
+
+
+def test_the_lock_asks_for_no_newer_python_than_the_project():
+    oldest = PROJECT["requires-python"].removeprefix(">=") + ".0"
+    needed = {canonicalize_name(one.metadata["Name"]): one.metadata["Requires-Python"] for one in distributions()}
+    asked = {line: needed.get(canonicalize_name(Requirement(line).name)) for line in lock_lines()}
+    assert sum(map(bool, asked.values())) > 100
+    assert {line: python for line, python in asked.items() if not SpecifierSet(python or "").contains(oldest)} == {}
 
 
 def test_the_lock_can_be_installed_anywhere():

@@ -147,7 +147,8 @@ def test_a_closed_pipe_is_silent(tmp_path):
 def test_an_interrupted_training_says_how_to_go_on_and_does(tmp_path, monkeypatch, capsys):
     command = ["train", "--model", "bpr-mf", "--dataset", SHOP, "--patience", "1000", "--device", "cpu"]
     process = subprocess.Popen([sys.executable, "-m", "recbook", *command, "--epochs", "10000"], cwd=tmp_path,
-                               env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True)
+                               env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # not so in `make test &`
     checkpoint = tmp_path / "runs/shop-bpr-mf/run.json"
     while not checkpoint.exists():
         assert process.poll() is None

@@ -146,9 +146,10 @@ def test_a_closed_pipe_is_silent(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to a child")
 def test_an_interrupted_training_says_how_to_go_on_and_does(tmp_path, monkeypatch, capsys):
     command = ["train", "--model", "bpr-mf", "--dataset", SHOP, "--patience", "1000", "--device", "cpu"]
+    # A shell that runs the tests in the background has its children ignore SIGINT.
     process = subprocess.Popen([sys.executable, "-m", "recbook", *command, "--epochs", "10000"], cwd=tmp_path,
                                env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True,
-                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # not so in `make test &`
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     checkpoint = tmp_path / "runs/shop-bpr-mf/run.json"
     while not checkpoint.exists():
         assert process.poll() is None

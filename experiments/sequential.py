@@ -181,10 +181,13 @@ def train(split, settings, seed=0, device="auto", **options):
     """A model trained on `split`, the learning rate lower with each epoch, in a line to zero: (model, history).
 
     `spread` is the standard deviation that vectors of items and positions start with, where it is not the model's own.
+    `recent`: only so many next items of each user train, the last ones.
     """
     settings = dict(settings)
     training = {key: settings.pop(key) for key in TRAINING if key in settings}
-    spread = settings.pop("spread", None)
+    spread, recent = settings.pop("spread", None), settings.pop("recent", None)
+    if recent:
+        split = replace(split, train=split.train.groupby("user").tail(recent + 1))
     recbook.seed_everything(seed)
     model = find_model(settings.pop("model"))(split.n_users, split.n_items, **settings)
     if spread:

@@ -230,10 +230,14 @@ class Sequences(Histories):
     With a `stride` the pieces overlap: each asks for at most that many next items, its last, and reads the `length`
     events up to there, or as many as there are. Then no question late in a history is asked after a few events; an
     epoch reads up to length / stride times as much.
+
+    With `mixed` histories of any lengths go together, padded to the longest of them. That is slower, but a batch then
+    stands for all users: otherwise one of short histories has few next items and moves the weights as far as any.
     """
 
-    def __init__(self, length=50, negatives=0, stride=None):
+    def __init__(self, length=50, negatives=0, stride=None, mixed=False):
         super().__init__(length, negatives)
+        self.mixed = mixed
         self.stride, self.overlap = length if stride is None else stride, stride is not None
         if not 1 <= self.stride <= length:
             raise DataError(f"stride={stride}: pieces of length={length} end 1 to {length} events apart.")
@@ -260,7 +264,8 @@ class Sequences(Histories):
         end = np.minimum((self.number + 1) * self.stride - shift, self.counts[self.owner] - 1)
         begin = np.maximum(end - self.length, 0) if self.overlap else asked
         order = torch.randperm(len(begin), generator=generator, device=device).cpu().numpy()
-        order = order[np.argsort((end - begin)[order], kind="stable")]  # nearly equal lengths together
+        if not self.mixed:
+            order = order[np.argsort((end - begin)[order], kind="stable")]      # nearly equal lengths together
         begin, asked, end, start = begin[order], asked[order], end[order], self.starts[self.owner[order]]
         together = max(1, batch_size // self.stride)
         block = np.arange(0, len(order), together)

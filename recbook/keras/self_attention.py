@@ -59,14 +59,17 @@ class SASRec(SequenceModel):
         How many blocks, and in how many parts of the vectors each attends on its own.
     stride : int or None
         How many events apart the pieces of a long history end, each `length` events long. None: they do not overlap.
+    mixed : bool
+        Train on histories of all lengths together, in place of those of nearly the same length: slower, with more
+        padding, but every batch stands for all users.
     """
 
     def __init__(self, n_users, n_items, dim=64, length=50, blocks=2, heads=1, negatives=0, dropout=0.2,
-                 behaviours=False, pauses=False, stride=None, **options):
+                 behaviours=False, pauses=False, stride=None, mixed=False, **options):
         super().__init__(n_users, n_items, dim, length, negatives, dropout, behaviours, pauses, **options)
         if heads < 1 or dim % heads:
             raise ModelError(f"dim={dim} does not divide into heads={heads}.")
-        self.batches = Sequences(length, negatives, stride)
+        self.batches = Sequences(length, negatives, stride, mixed)
         self.position = self.add_weight(shape=(length, dim), initializer=RandomNormal(stddev=dim**-0.5),
                                         name="position.weight")
         self.stack = [built(Block(dim, heads, dropout, name=f"stack.{number}", dtype=self.dtype_policy), dim)

@@ -60,15 +60,18 @@ class SASRec(SequenceModel):
         How many blocks, and in how many parts of the vectors each attends on its own.
     stride : int or None
         How many events apart the pieces of a long history end, each `length` events long. None: they do not overlap.
+    mixed : bool
+        Train on histories of all lengths together, in place of those of nearly the same length: slower, with more
+        padding, but every batch stands for all users.
     """
 
     def __init__(self, n_users, n_items, dim=64, length=50, blocks=2, heads=1, negatives=0, dropout=0.2,
-                 behaviours=False, pauses=False, stride=None):
+                 behaviours=False, pauses=False, stride=None, mixed=False):
         super().__init__(n_users, n_items, dim, length, negatives, dropout, behaviours, pauses)
         if heads < 1 or dim % heads:
             raise ModelError(f"dim={dim} does not divide into heads={heads}.")
-        self.batches = Sequences(length, negatives, stride)
-        self.blocks, self.heads, self.stride = blocks, heads, stride
+        self.batches = Sequences(length, negatives, stride, mixed)
+        self.blocks, self.heads, self.stride, self.mixed = blocks, heads, stride, mixed
         self.position = nn.Embedding(length, dim)
         self.stack = nn.ModuleList(Block(dim, heads, dropout) for _ in range(blocks))
         self.norm = nn.LayerNorm(dim)

@@ -89,7 +89,10 @@ class SequenceModel(Recommender):
         if batch.first is not None:
             states = from_place(states, batch.first, batch.items.shape[1])                      # (B, S, D)
         if not self.negatives:
-            return cross_entropy(states.flatten(0, 1), self.item.weight, self.item_bias, batch.items.flatten())
+            states, right = states.flatten(0, 1), batch.items.flatten()
+            if self.batches.mixed:                                      # much is padding: no scores are made of it
+                states, right = states[right >= 0], right[right >= 0]
+            return cross_entropy(states, self.item.weight, self.item_bias, right)
         items = torch.cat([batch.items.clamp(min=0)[..., None], batch.negatives], dim=-1)       # (B, L, 1 + K)
         scores = (states[:, :, None] * rows(self.item.weight, items)).sum(-1) + rows(self.item_bias, items)
         return binary_cross_entropy(scores, batch.items)

@@ -249,13 +249,13 @@ def rows_without_padding(batch):
 LENGTHS = st.lists(st.integers(0, 13), min_size=1, max_size=7).filter(lambda counts: max(counts) >= 2)
 
 
-@given(LENGTHS, st.integers(1, 6), st.integers(1, 30), st.integers(0, 2**31))
+@given(LENGTHS, st.integers(1, 6), st.booleans(), st.integers(1, 30), st.integers(0, 2**31))
 @settings(max_examples=60, deadline=None)
-def test_every_event_but_a_users_first_is_next_once_an_epoch_after_the_events_just_before_it(counts, length, size,
-                                                                                            seed):
+def test_every_event_but_a_users_first_is_next_once_an_epoch_after_the_events_just_before_it(counts, length, mixed,
+                                                                                            size, seed):
     split = log_of(counts)
     events = events_of(split)
-    batches = Sequences(length).prepare(split)
+    batches = Sequences(length, mixed=mixed).prepare(split)
     for _ in range(2):
         predicted, pieces = [], Counter()
         for batch in batches.epoch(size, torch.Generator().manual_seed(seed)):
@@ -359,6 +359,16 @@ def test_pieces_of_nearly_the_same_length_go_together():
     assert sorted(spans)[0] != spans[0]                                 # and batches come in any order
     spans.sort()
     assert len(spans) == 10 and all(wide <= next_narrow for (_, wide), (next_narrow, _) in zip(spans, spans[1:]))
+
+
+def test_mixed_batches_hold_histories_of_all_lengths():
+    """Each history is as likely to be in one batch as in another: the mean length says nothing about the batch."""
+    batches, generator = Sequences(40, mixed=True).prepare(log_of(range(2, 41))), torch.Generator().manual_seed(0)
+    sizes = [(batch.items >= 0).sum(1).double() for _ in range(200) for batch in batches.epoch(160, generator)]
+    assert all(len(own) == 4 or len(own) == 3 for own in sizes)
+    means = torch.stack([own.mean() for own in sizes if len(own) == 4])
+    chance = np.arange(1, 40).var(ddof=1) / 4 * (1 - 4 / 39)            # of four drawn without replacement
+    assert means.mean() == pytest.approx(20, abs=0.5) and means.var() == pytest.approx(chance, rel=0.1)
 
 
 @pytest.mark.parametrize("batches", [Sequences(4, negatives=3), Windows(2, 5, negatives=3)],

@@ -150,7 +150,8 @@ def mean_loss(model, batch, questions):
 @pytest.mark.parametrize("more", [{}, MORE], ids=["items", "behaviours and pauses"])
 @pytest.mark.parametrize("name, options", [(name, {}) for name in READING] + [
     (name, {"negatives": 2}) for name in READING if name != "attentive GRU"] + [    # its loss is cross-entropy only
-    ("SASRec", {"stride": 2}), ("SASRec", {"stride": 3, "negatives": 2})])
+    ("SASRec", {"stride": 2}), ("SASRec", {"stride": 3, "negatives": 2}),
+    ("SASRec", {"mixed": True}), ("SASRec", {"mixed": True, "stride": 2})])
 def test_all_positions_at_once_are_the_prefixes_one_by_one(name, options, more):
     model = randomized(name, **options, **more)
     batches = list(model.batches.prepare(log()).epoch(100, torch.Generator().manual_seed(0)))
@@ -484,7 +485,7 @@ BUILT_OTHERWISE = [
     (MaxPooledRNN, SMALL | MORE | {"hidden": 5, "cell": "rnn", "negatives": 2}),
     (AttentiveGRU, SMALL | MORE),
     (NARM, SMALL | MORE | {"hidden": 5, "negatives": 2, "output_dropout": 0.3}),
-    (SASRec, SMALL | MORE | {"blocks": 3, "heads": 2, "negatives": 2, "stride": 2}),
+    (SASRec, SMALL | MORE | {"blocks": 3, "heads": 2, "negatives": 2, "stride": 2, "mixed": True}),
     (Caser, SMALL | {"targets": 2, "horizontal": 3, "vertical": 2, "negatives": 0}),
 ]
 

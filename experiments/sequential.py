@@ -136,6 +136,12 @@ NOTES = {
         "Short of the published values by 3 and 4 %, about half the width of an interval: seventy epochs, and settings "
         "that follow the published ones where they are stated. The seeds were trained partly side by side; the seconds "
         "are those of all.",
+    ("ml_1m_sasrec", "sasrec-mixed"):
+        "Short of the published values by 4 %. As in the published code only the last 200 next items of each user "
+        "train, in batches of all lengths: 50 epochs of 647,430 next items, where the row before has 70 of 981,491. "
+        "One seed by hand with the lengths sorted and all else as here: NDCG@10 .176 on validation and .170 on the "
+        "test, mixed .183 and .177. The seeds were trained partly side by side and kept; the seconds are those of "
+        "their training.",
     ("ml_1m_sasrec", "sasrec+gru4rec"):
         "No published value is compared. Its parts were kept from an earlier run.",
     ("ml_1m_sasrec_sampled", "sasrec+gru4rec"):
@@ -155,6 +161,8 @@ NOTES = {
         "Above the published values by 4 and 7 %: three negatives a target, as its paper says, where its authors' code "
         "draws one, and the learning rate falls to zero.",
     ("ml_1m_sasrec_sampled", "sasrec"):
+        "No published value is compared: the paper trains with one negative.",
+    ("ml_1m_sasrec_sampled", "sasrec-mixed"):
         "No published value is compared: the paper trains with one negative.",
     ("ml_1m_sasrec", "sasrec-binary"):
         "Above the published values by 7 and 10 %. What differs: every piece of a history trains, where the published "

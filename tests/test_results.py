@@ -201,6 +201,17 @@ def test_ml_1m_sasrec_is_measured_again():
     assert_still_true("ml_1m_sasrec", "popularity", rows["ml_1m_sasrec"])
 
 
+def test_with_recent_only_the_last_next_items_of_each_user_train(monkeypatch):
+    experiment, trained = importlib.import_module("experiments.sequential"), []
+    monkeypatch.setattr(recbook, "fit", lambda model, split, **options: trained.append(split.train))
+    log = pd.DataFrame({"user": [0] * 7 + [1] * 2, "item": range(9), "timestamp": range(9)})
+    split = recbook.leave_last_out(recbook.from_frame(log, timestamp="timestamp"))
+    for more in ({}, {"recent": 2}):
+        experiment.train(split, {"model": "sasrec", "dim": 4, "length": 3, **more})
+    every, recent = (part.groupby("user")["item"].apply(list).to_dict() for part in trained)
+    assert len(every[0]) == 5 and recent == {0: every[0][-3:], 1: every[1]}     # three events: two next items
+
+
 def test_156_negatives_are_repaired_and_no_other():
     """The 156 are the flaw that the data's own notes state."""
     split = load("ml-1m-ncf").published

@@ -90,8 +90,9 @@ class SequenceModel(Recommender):
             states = from_place(states, batch.first, batch.items.shape[1])                      # (B, S, D)
         if not self.negatives:
             states, right = states.flatten(0, 1), batch.items.flatten()
-            if self.batches.mixed:                                      # much is padding: no scores are made of it
-                states, right = states[right >= 0], right[right >= 0]
+            if self.batches.mixed:                  # much is padding: no scores of it, though a GPU is waited for
+                real = (right >= 0).nonzero()[:, 0]
+                states, right = states[real], right[real]
             return cross_entropy(states, self.item.weight, self.item_bias, right)
         items = torch.cat([batch.items.clamp(min=0)[..., None], batch.negatives], dim=-1)       # (B, L, 1 + K)
         scores = (states[:, :, None] * rows(self.item.weight, items)).sum(-1) + rows(self.item_bias, items)

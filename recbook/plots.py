@@ -34,7 +34,7 @@ def ladder(comparison, floor, ceiling, metric="NDCG@10", above=()):
         if not bound:
             label += f"   {comparison.gap_closed(name, floor, ceiling, metric):.0%} of the gap"
         axes.annotate(label, (high, row), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9,
-                      color=colour)
+                      color=colour, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
     for name in (floor, ceiling):
         axes.axvline(comparison.reports[name][metric], color=GREY, linewidth=1, linestyle=":", zorder=0)
     axes.set_yticks(range(len(names)), names)

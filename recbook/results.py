@@ -112,19 +112,27 @@ def table(name, models=None):
 
 
 def notes(*names, models=None):
-    """What is to be said about the rows of some tables, for a page: seeds, settings, sources, differences."""
+    """What is to be said about the rows of some tables, folded, for a page: settings, sources, spread, differences.
+
+    In the order of `models`, or else of the tables; what two tables say alike of a model is said once.
+    """
     from IPython.display import Markdown
 
-    lines = []
+    said = {}
     for name in names:
-        for row in (row for model, row in load(name)["rows"].items() if models is None or model in models):
+        rows = load(name)["rows"]
+        for row in (rows[model] for model in models or rows if model in rows):
             settings = ", ".join(f"{key} {value}" for key, value in row["settings"].items())
-            seeds = len(row["provenance"]["seeds"])
-            spread = "; ".join(f"standard deviation of {metric} over {seeds} seeds {numbers['spread']:.4f}"
+            of_model = said.setdefault(f"- **{row['title']}** ({row['provenance']['dataset']}): {settings}", [])
+            spread = ", ".join(f"{metric} {numbers['spread']:.4f}"
                                for metric, numbers in row["measured"].items() if "spread" in numbers)
-            parts = [part for part in (row["source"], settings, spread, row.get("note")) if part]
-            lines.append(f"- **{row['title']}** ({row['provenance']['dataset']}): " + ". ".join(parts))
-    return Markdown("\n".join(lines))
+            parts = (row["source"] and f"Published: {row['source']}",
+                     spread and f"Standard deviation over {len(row['provenance']['seeds'])} seeds: {spread}",
+                     row.get("note"))
+            of_model += [part for part in parts if part and part not in of_model]
+    lines = [". ".join(part.removesuffix(".") for part in (title, *parts)) + "." for title, parts in said.items()]
+    return Markdown("\n".join(["<details>", "<summary>How each row was run, and why values differ</summary>", "",
+                               *lines, "", "</details>"]))
 
 
 def gain(row, metric):

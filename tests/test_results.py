@@ -116,9 +116,19 @@ def test_the_table_has_measured_beside_published(dataset):
     assert list(frame.columns) == ["HR@10", "HR@10 published", "HR@10 repaired"]
     assert list(frame.loc["A"]) == ["0.5000 ± 0.1000", "0.4", ""]
     assert list(frame.loc["B"]) == ["0.5000 ± 0.1000", "0.3", "0.4500 ± 0.0500"]
-    first, second = results.notes("small").data.splitlines()
+    first, second = [line for line in results.notes("small").data.splitlines() if line.startswith("- ")]
     assert "A paper" in first and "over" not in first
-    assert "standard deviation of HR@10 over 1 seeds 0.1414" in second
+    assert "Standard deviation over 1 seeds: HR@10 0.1414" in second
+
+
+def test_notes_say_of_a_model_once_what_two_tables_say_alike(dataset):
+    for table, other in (("small", {}), ("other", {"note": "Other."})):
+        rows = {"a": row(note="Same."), "b": row(title="B", **other)}
+        results.save(table, "A table", "all items are ranked", rows, dataset, 1.0)
+    text = results.notes("small", "other", models=["b", "a"]).data
+    lines = [line for line in text.splitlines() if line.startswith("- ")]
+    assert len(lines) == 2 and lines[0].startswith("- **B**") and lines[0].endswith("Published: A paper. Other.")
+    assert lines[1].count("Same.") == 1 and text.startswith("<details>") and text.endswith("</details>")
 
 
 def test_gain_counts_in_the_digits_that_were_published():

@@ -33,21 +33,41 @@ class Block(Model):
         for layer in self.layers:                                       # all of them read (B, L, D)
             layer.build(shape)
 
+    def parts(self, inputs):
+        """Queries, keys and values: (B, L, D) each."""
+        return ops.split(self.projections(self.attention_norm(inputs)), 3, axis=2)
+
     def attention(self, inputs):
         """Each event's sum of the values of all up to it: (B, L, D)."""
         length, dim = inputs.shape[1:]
-        parts = ops.reshape(self.projections(inputs), (-1, length, 3, self.heads, dim // self.heads))
-        queries, keys, values = ops.unstack(ops.transpose(parts, (2, 0, 3, 1, 4)), 3)   # (B, heads, L, D / heads)
+        queries, keys, values = (
+            ops.transpose(ops.reshape(part, (-1, length, self.heads, dim // self.heads)), (0, 2, 1, 3))
+            for part in self.parts(inputs))                                                     # (B, heads, L, ...)
         relevance = queries @ ops.swapaxes(keys, 2, 3) / (dim / self.heads) ** 0.5              # (B, heads, L, L)
         later = np.triu(np.ones((length, length), dtype=bool), 1)
         weights = tf.nn.softmax(ops.where(later, -np.inf, relevance))   # Keras's own warns where there is one event
         seen = ops.transpose(self.dropout(weights) @ values, (0, 2, 1, 3))                      # (B, L, heads, ...)
         return self.attention_output(ops.reshape(seen, (-1, length, dim)))
 
+    def network(self, inputs):
+        return self.dropout(self.outer(self.dropout(self.inner(inputs))))
+
     def call(self, inputs):
-        inputs += self.dropout(self.attention(self.attention_norm(inputs)))
-        hidden = self.dropout(self.inner(self.network_norm(inputs)))
-        return inputs + self.dropout(self.outer(hidden))
+        inputs += self.dropout(self.attention(inputs))
+        return inputs + self.network(self.network_norm(inputs))
+
+
+class CodedBlock(Block):
+    """The authors' code: both sums start from normalised vectors; keys and values are made of those before."""
+
+    def parts(self, inputs):
+        queries, _, _ = super().parts(inputs)
+        _, keys, values = ops.split(self.projections(inputs), 3, axis=2)
+        return queries, keys, values
+
+    def call(self, inputs):
+        normalised = self.network_norm(self.attention_norm(inputs) + self.attention(inputs))
+        return normalised + self.network(normalised)
 
 
 class SASRec(SequenceModel):
@@ -62,17 +82,20 @@ class SASRec(SequenceModel):
     mixed : bool
         Train on histories of all lengths together, in place of those of nearly the same length: slower, with more
         padding, but every batch stands for all users.
+    as_coded : bool
+        Blocks as the authors coded them, in place of those of the paper.
     """
 
     def __init__(self, n_users, n_items, dim=64, length=50, blocks=2, heads=1, negatives=0, dropout=0.2,
-                 behaviours=False, pauses=False, stride=None, mixed=False, **options):
+                 behaviours=False, pauses=False, stride=None, mixed=False, as_coded=False, **options):
         super().__init__(n_users, n_items, dim, length, negatives, dropout, behaviours, pauses, **options)
         if heads < 1 or dim % heads:
             raise ModelError(f"dim={dim} does not divide into heads={heads}.")
         self.batches = Sequences(length, negatives, stride, mixed)
         self.position = self.add_weight(shape=(length, dim), initializer=RandomNormal(stddev=dim**-0.5),
                                         name="position.weight")
-        self.stack = [built(Block(dim, heads, dropout, name=f"stack.{number}", dtype=self.dtype_policy), dim)
+        block = CodedBlock if as_coded else Block
+        self.stack = [built(block(dim, heads, dropout, name=f"stack.{number}", dtype=self.dtype_policy), dim)
                       for number in range(blocks)]
         self.norm = built(LayerNormalization(epsilon=EPSILON, name="norm", dtype=self.dtype_policy), dim)
 

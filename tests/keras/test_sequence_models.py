@@ -31,6 +31,7 @@ VARIANTS = {
     "SASRec, two heads": ("SASRec", {"heads": 2, "blocks": 1, "negatives": 2}),
     "SASRec, overlapping pieces": ("SASRec", {"stride": 2}),
     "SASRec, mixed lengths": ("SASRec", {"mixed": True}),
+    "SASRec, blocks as coded": ("SASRec", {"heads": 2, "as_coded": True}),
     "AttentiveGRU": ("AttentiveGRU", {}),
     "NARM": ("NARM", {"hidden": 5, "output_dropout": 0}),
     "Caser": ("Caser", {"horizontal": 3, "vertical": 2, "targets": 2}),

@@ -343,10 +343,13 @@ def affine(layer, x):
     return numbers(layer.weight) @ x + numbers(layer.bias)
 
 
-def block_on_paper(block, xs, heads):
+def block_on_paper(block, xs, heads, as_coded=False):
     """Outputs of one block for vectors xs, and its weights: an event at a time, a head at a time."""
     dim = len(xs[0])
-    parts = [np.split(affine(block.projections, normed(x, block.attention_norm)), 3) for x in xs]   # q, k, v of each
+    norms = [normed(x, block.attention_norm) for x in xs]
+    parts = [np.split(affine(block.projections, x), 3) for x in norms]                              # q, k, v of each
+    if as_coded:
+        parts = [[own[0], *np.split(affine(block.projections, x), 3)[1:]] for own, x in zip(parts, xs)]
     outputs, weights = [], np.zeros((heads, len(xs), len(xs)))
     for now, x in enumerate(xs):
         seen = []
@@ -356,20 +359,22 @@ def block_on_paper(block, xs, heads):
             share = np.exp(relevance) / np.exp(relevance).sum()
             weights[head, now, :now + 1] = share
             seen.append(sum(share[step] * parts[step][2][own] for step in range(now + 1)))
-        x = x + affine(block.attention_output, np.concatenate(seen))
-        hidden = np.maximum(affine(block.inner, normed(x, block.network_norm)), 0)
+        x = (norms[now] if as_coded else x) + affine(block.attention_output, np.concatenate(seen))
+        normalised = normed(x, block.network_norm)
+        hidden = np.maximum(affine(block.inner, normalised), 0)
+        x = normalised if as_coded else x
         outputs.append(x + affine(block.outer, hidden))
     return outputs, weights
 
 
-@pytest.mark.parametrize("heads, blocks", [(1, 1), (2, 1), (2, 2)])
-def test_sasrec_is_masked_attention_on_items_and_positions(heads, blocks):
-    model, history = randomized("SASRec", heads=heads, blocks=blocks), [4, 1, 4, 0]
+@pytest.mark.parametrize("heads, blocks, as_coded", [(1, 1, False), (2, 1, False), (2, 2, False), (2, 2, True)])
+def test_sasrec_is_masked_attention_on_items_and_positions(heads, blocks, as_coded):
+    model, history = randomized("SASRec", heads=heads, blocks=blocks, as_coded=as_coded), [4, 1, 4, 0]
     xs = [2 * numbers(model.item.weight)[item] + numbers(model.position.weight)[place]      # 2 is the root of dim
           for place, item in enumerate(history)]
     for block in model.stack:
         inputs = torch.from_numpy(np.stack(xs))[None]
-        xs, weights = block_on_paper(block, xs, heads)
+        xs, weights = block_on_paper(block, xs, heads, as_coded)
         assert_close(numbers(block.weights(inputs)[0]), weights)
     states = np.stack([normed(x, model.norm) for x in xs])
     assert_close(numbers(model.states(asked(history))[0]), states)
@@ -380,7 +385,7 @@ def test_sasrec_is_masked_attention_on_items_and_positions(heads, blocks):
 def test_the_weights_of_a_block_are_those_that_its_forward_pass_uses():
     block = randomized("SASRec").stack[0]
     inputs = torch.randn(3, 5, 4, dtype=torch.float64)
-    values = block.parts(block.attention_norm(inputs))[2]               # (3, 2, 5, 2)
+    values = block.parts(inputs)[2]                                     # (3, 2, 5, 2)
     seen = block.attention_output((block.weights(inputs) @ values).transpose(1, 2).reshape(3, 5, 4))
     middle = inputs + seen
     assert_close(block(inputs), middle + block.outer(block.inner(block.network_norm(middle)).relu()))
@@ -485,7 +490,8 @@ BUILT_OTHERWISE = [
     (MaxPooledRNN, SMALL | MORE | {"hidden": 5, "cell": "rnn", "negatives": 2}),
     (AttentiveGRU, SMALL | MORE),
     (NARM, SMALL | MORE | {"hidden": 5, "negatives": 2, "output_dropout": 0.3}),
-    (SASRec, SMALL | MORE | {"blocks": 3, "heads": 2, "negatives": 2, "stride": 2, "mixed": True}),
+    (SASRec, SMALL | MORE | {"blocks": 3, "heads": 2, "negatives": 2, "stride": 2, "mixed": True,
+                             "as_coded": True}),
     (Caser, SMALL | {"targets": 2, "horizontal": 3, "vertical": 2, "negatives": 0}),
 ]
 

@@ -39,7 +39,7 @@ def execute(names):
         start = time.perf_counter()
         notebook = jupytext.read(path)
         notebook.metadata = nbformat.from_dict(METADATA)
-        NotebookClient(notebook, timeout=600, kernel_name="python3", record_timing=False,
+        NotebookClient(notebook, timeout=600, kernel_name="python3", record_timing=False, coalesce_streams=True,
                        resources={"metadata": {"path": str(CHAPTERS)}}).execute()
         for number, cell in enumerate(notebook.cells):
             cell["id"] = f"cell-{number}"                               # ids would differ from run to run

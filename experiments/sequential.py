@@ -34,6 +34,8 @@ from recbook.training import best_device
 
 CASER = {"model": "caser", "dim": 50, "length": 5, "targets": 3, "dropout": 0.5, "epochs": 20, "batch_size": 512,
          "learning_rate": 0.001}
+MIXED = {"model": "sasrec", "dim": 64, "length": 200, "blocks": 2, "heads": 1, "dropout": 0.1, "spread": 0.02,
+         "epochs": 50, "batch_size": 12_800, "learning_rate": 0.0015, "recent": 200, "mixed": True}
 DIGINETICA = {"dim": 64, "length": 20, "epochs": 8, "batch_size": 2000, "learning_rate": 0.002}
 
 
@@ -108,12 +110,9 @@ ROWS = {
     ("ml-1m-sasrec", "sasrec"): ("SASRec, cross-entropy", {
         "model": "sasrec", "dim": 64, "length": 200, "blocks": 2, "heads": 1, "dropout": 0.1, "spread": 0.02,
         "epochs": 70, "batch_size": 25_600, "learning_rate": 0.0015}),
-    ("ml-1m-sasrec", "sasrec-mixed"): ("SASRec, cross-entropy, lengths mixed", {
-        "model": "sasrec", "dim": 64, "length": 200, "blocks": 2, "heads": 1, "dropout": 0.1, "spread": 0.02,
-        "epochs": 50, "batch_size": 12_800, "learning_rate": 0.0015, "recent": 200, "mixed": True}),
-    ("ml-1m-sasrec", "sasrec-as-coded"): ("SASRec, cross-entropy, lengths mixed, blocks as coded", {
-        "model": "sasrec", "dim": 64, "length": 200, "blocks": 2, "heads": 1, "dropout": 0.1, "spread": 0.02,
-        "epochs": 50, "batch_size": 12_800, "learning_rate": 0.0015, "recent": 200, "mixed": True, "as_coded": True}),
+    ("ml-1m-sasrec", "sasrec-mixed"): ("SASRec, cross-entropy, lengths mixed", MIXED),
+    ("ml-1m-sasrec", "sasrec-as-coded"): ("SASRec, cross-entropy, lengths mixed, blocks as coded",
+                                          {**MIXED, "as_coded": True}),
     ("ml-1m-sasrec", "ease"): ("EASE", {"model": "ease", "l2": 300.0}),
     ("ml-1m-sasrec", "sasrec+gru4rec"): ("SASRec and GRU4Rec, weighted", {"parts": ["sasrec", "gru4rec"]}),
     ("ml-1m-sasrec", "sasrec+gru4rec+ease"): ("SASRec, GRU4Rec and EASE, weighted",

@@ -61,9 +61,9 @@ class CodedBlock(Block):
     """The authors' code: both sums start from normalised vectors; keys and values are made of those before."""
 
     def parts(self, inputs):
-        queries, _, _ = super().parts(inputs)
-        _, keys, values = ops.split(self.projections(inputs), 3, axis=2)
-        return queries, keys, values
+        dim, (weight, bias) = inputs.shape[2], (self.projections.kernel, self.projections.bias)
+        queries = self.attention_norm(inputs) @ weight[:, :dim] + bias[:dim]
+        return queries, *ops.split(inputs @ weight[:, dim:] + bias[dim:], 2, axis=2)
 
     def call(self, inputs):
         normalised = self.network_norm(self.attention_norm(inputs) + self.attention(inputs))

@@ -5,8 +5,9 @@ Klenitskiy and Vasilev, *Turning Dross Into Gold Loss: is BERT4Rec really better
 
 Differs from the papers: positions are counted from the first event that is read, not from the last. So a position that
 no history of the training part reaches is never trained: let `length` be no longer than most histories. Blocks are as
-the first paper writes them; `as_coded` has them as its authors (kang205/SASRec) and those of the second coded them.
-Items have a bias; where the code drops entries out of the sum of item and position, here it is the item's alone.
+the first paper writes them; `as_coded` has them as the authors of the second coded them, and, but for the map behind
+attention, those of the first (kang205/SASRec). Items have a bias; where that code drops entries out of the sum of item
+and position, here it is the item's alone.
 """
 
 import torch

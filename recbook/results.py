@@ -114,25 +114,28 @@ def table(name, models=None):
 def notes(*names, models=None):
     """What is to be said about the rows of some tables, folded, for a page: settings, sources, spread, differences.
 
-    In the order of `models`, or else of the tables; what two tables say alike of a model is said once.
+    In the order of `models`, or else of the tables. Of several tables, each model's settings once, then what each says.
     """
     from IPython.display import Markdown
 
     said = {}
     for name in names:
-        rows = load(name)["rows"]
+        of_table = load(name)
+        rows = of_table["rows"]
         for row in (rows[model] for model in models or rows if model in rows):
             settings = ", ".join(f"{key} {value}" for key, value in row["settings"].items())
-            of_model = said.setdefault(f"- **{row['title']}** ({row['provenance']['dataset']}): {settings}", [])
             spread = ", ".join(f"{metric} {numbers['spread']:.4f}"
                                for metric, numbers in row["measured"].items() if "spread" in numbers)
             parts = (row["source"] and f"Published: {row['source']}",
                      spread and f"Standard deviation over {len(row['provenance']['seeds'])} seeds: {spread}",
                      row.get("note"))
-            of_model += [part for part in parts if part and part not in of_model]
-    lines = [". ".join(part.removesuffix(".") for part in (title, *parts)) + "." for title, parts in said.items()]
+            remarks = " ".join(part.removesuffix(".") + "." for part in parts if part)
+            head = f"- **{row['title']}** ({row['provenance']['dataset']})" + (settings and f": {settings}") + "."
+            line = f"  - {of_table['title']}: {remarks}" if names[1:] else remarks
+            said.setdefault(head, []).extend([line] if remarks else [])
+    between = "\n" if names[1:] else " "
     return Markdown("\n".join(["<details>", "<summary>How each row was run, and why values differ</summary>", "",
-                               *lines, "", "</details>"]))
+                               *(between.join([head, *remarks]) for head, remarks in said.items()), "", "</details>"]))
 
 
 def gain(row, metric):

@@ -121,14 +121,17 @@ def test_the_table_has_measured_beside_published(dataset):
     assert "Standard deviation over 1 seeds: HR@10 0.1414" in second
 
 
-def test_notes_say_of_a_model_once_what_two_tables_say_alike(dataset):
+def test_notes_on_two_tables_say_the_settings_once_and_of_which_table_the_rest_is(dataset):
     for table, other in (("small", {}), ("other", {"note": "Other."})):
-        rows = {"a": row(note="Same."), "b": row(title="B", **other)}
-        results.save(table, "A table", "all items are ranked", rows, dataset, 1.0)
-    text = results.notes("small", "other", models=["b", "a"]).data
-    lines = [line for line in text.splitlines() if line.startswith("- ")]
-    assert len(lines) == 2 and lines[0].startswith("- **B**") and lines[0].endswith("Published: A paper. Other.")
-    assert lines[1].count("Same.") == 1 and text.startswith("<details>") and text.endswith("</details>")
+        rows = {"a": row(note="Same.") | {"settings": {}}, "b": row(title="B", **other)}
+        results.save(table, f"The {table} table", "all items are ranked", rows, dataset, 1.0)
+    lines = results.notes("small", "other", models=["b", "a"]).data.splitlines()
+    assert lines[0] == "<details>" and lines[-1] == "</details>"
+    name = dataset.name
+    assert lines[3:-2] == [f"- **B** ({name}): dim 4.", "  - The small table: Published: A paper.",
+                           "  - The other table: Published: A paper. Other.", f"- **A** ({name}).",
+                           "  - The small table: Published: A paper. Same.",
+                           "  - The other table: Published: A paper. Same."]
 
 
 def test_gain_counts_in_the_digits_that_were_published():

@@ -42,42 +42,44 @@ class Observer(Recommender):
     def follow(self, context):
         """Read the histories: the belief about each user's taste (B, n_tastes), and their `State`, at time `now`."""
         world, drift = self.world, self.world.parameters.drift
-        users = context.users.numpy()
-        items, behaviours, times = (tensor.numpy() for tensor in (context.items, context.behaviours, context.times))
-        ratings = context.ratings.numpy()
+        length = (context.items.numpy() >= 0).sum(1)
+        order = np.argsort(-length, kind="stable")                      # the longest first: those who go on lie together
+        users, now = context.users.numpy()[order], context.now.numpy()[order]
+        steps = (np.ascontiguousarray(field.numpy()[order].T)           # (L, B) each
+                 for field in (context.items, context.behaviours, context.ratings, context.times))
         prior = world.prior[users]
         belief = prior.copy()
         state = State.first(world, len(users))
         owned = Owned(len(users))
         last_time = np.full(len(users), -SESSION_GAP - 1)
-        length = (items >= 0).sum(1)
-        for step in range(items.shape[1]):
-            row = np.flatnonzero(length > step)
-            item, behaviour, rating, time = (field[row, step] for field in (items, behaviours, ratings, times))
-            begins = row[time - last_time[row] > SESSION_GAP]
+        for step, (item, behaviour, rating, time) in enumerate(zip(*steps)):
+            going = slice((length > step).sum())
+            item, behaviour, rating, time = item[going], behaviour[going], rating[going], time[going]
+            begins = np.flatnonzero(time - last_time[going] > SESSION_GAP)
             belief[begins] = (1 - drift) * belief[begins] + drift * prior[begins]
             state.leave(world, begins)
-            state.season[row] = world.season(time)
-            evidence = world.likelihood(item, state.at(row))            # (B, tastes)
+            state.season[going] = world.season(time)
+            evidence = world.likelihood(item, state.at(going))          # (B, tastes)
             cart = world.cart_probability(slice(None), item).T
             cart = np.where((behaviour == VIEW)[:, None], 1 - cart, cart)
-            evidence = evidence * np.where(owned.has(row, item)[:, None], 1.0, cart)
+            evidence = evidence * np.where(owned.has(going, item)[:, None], 1.0, cart)
             rated = np.flatnonzero(~np.isnan(rating))
-            star = world.star_probability(np.arange(belief.shape[1])[:, None], item[rated], users[row[rated]]).T
+            star = world.star_probability(np.arange(belief.shape[1])[:, None], item[rated], users[rated]).T
             stars = rating[rated, None]
             evidence[rated] *= star ** (stars - 1) * (1 - star) ** (5 - stars)
-            belief[row] *= evidence
-            belief[row] /= belief[row].sum(1, keepdims=True)
+            belief[going] *= evidence
+            belief[going] /= belief[going].sum(1, keepdims=True)
             bought = behaviour == PURCHASE
-            owned.add(row[bought], item[bought])
-            state.see(world, row, item, bought)
-            last_time[row] = time
-        now = context.now.numpy()
+            buyers = np.flatnonzero(bought)
+            owned.add(buyers, item[buyers])
+            state.see(world, going, item, bought)
+            last_time[going] = time
         begins = np.flatnonzero(now - last_time > SESSION_GAP)
         belief[begins] = (1 - drift) * belief[begins] + drift * prior[begins]
         state.leave(world, begins)
         state.season[:] = world.season(now)
-        return belief, state
+        back = np.argsort(order)
+        return belief[back], state.at(back)
 
 
 class TasteObserver(Observer):

@@ -75,7 +75,10 @@ class World:
     weights (seasons, tastes, styles + 1, n_items)   whole numbers: exp of the item's part of the utility
     sequence (categories + 1, categories + 1, categories), purchase (categories + 1, categories)   the same for
         categories; the last row means none
+    total (categories + 1, categories + 1, categories + 1, seasons, styles + 1, tastes)   the sum of all items' weights
+        after a last-but-one, a last and a bought category
     prior (n_users, n_tastes)   the taste at joining, given the profile
+    cart (tastes, items), buy (items,), star (ages, tastes, items)   chances of what a look leads to
     """
 
     def __init__(self, parameters):
@@ -84,6 +87,7 @@ class World:
         self._items(rng)
         self._tables(rng)
         self._users(np.random.default_rng([p.seed, 2]))
+        self._responses()
 
     def _items(self, rng):
         p, n_categories = self.parameters, len(CATEGORIES)
@@ -136,6 +140,8 @@ class World:
         purchase[last, last] -= 1.3                         # and is not needed twice
         self.sequence = whole(p.complements * sequence, 2**8)
         self.purchase = whole(p.complements * purchase, 2**8)
+        odds = self.sequence[:, :, None] * self.purchase
+        self.total = np.einsum("abpc,ezmc->abpemz", odds, self.category_weights)
 
     def _users(self, rng):
         p = self.parameters
@@ -146,29 +152,36 @@ class World:
         logits = p.profile * (effect[0][self.age] + effect[1][self.gender] + effect[2][self.city])
         weight = whole(logits - logits.max(1, keepdims=True), UNIT)
         self.prior = weight / weight.sum(1, keepdims=True)              # (users, tastes)
-        self.strictness = np.array([0.5, 0.0, -0.5])[self.age]          # the young rate more kindly
+
+    def _responses(self):
+        strictness = np.array([0.5, 0.0, -0.5])[:, None, None]          # the young rate more kindly
+        self.cart = chance(0.5 * self.match + self.quality - 1.8)
+        self.buy = chance(3.5 - np.log(self.price))
+        self.star = chance(0.35 * self.match + self.quality + strictness + 0.2)
 
     def season(self, times):
         """Which items are on sale at a time (in seconds): an index into `seasons`."""
         return np.searchsorted(self.seasons, (times - YEAR_START) // DAY, side="right") - 1
 
     def cart_probability(self, tastes, items):
-        """Chance that a look at an item ends in the cart: whole multiples of 2**-16. Broadcasts."""
-        logit = 0.5 * self.match[tastes, items] + self.quality[items] - 1.8
-        return np.round(UNIT / (1 + np.exp(-logit))) / UNIT
+        """Chance that a look at an item ends in the cart: whole multiples of 2**-16, as the next two. Broadcasts."""
+        return self.cart[tastes, items]
 
     def buy_probability(self, items):
         """Chance that what is in the cart is bought: less for dear things."""
-        return np.round(UNIT / (1 + np.exp(np.log(self.price[items]) - 3.5))) / UNIT
+        return self.buy[items]
 
     def star_probability(self, tastes, items, users):
         """A rating is 1 + Binomial(4, q): this is q."""
-        logit = 0.35 * self.match[tastes, items] + self.quality[items] + self.strictness[users] + 0.2
-        return np.round(UNIT / (1 + np.exp(-logit))) / UNIT
+        return self.star[self.age[users], tastes, items]
 
     def category_odds(self, state):
         """The categories' share of the utility, (B, C), for states of B users."""
         return self.sequence[state.before_last, state.last] * self.purchase[state.bought]
+
+    def total_of(self, state):
+        """The sum of all items' weights, for each taste: (B, n_tastes)."""
+        return self.total[state.before_last, state.last, state.bought, state.season, state.style]
 
     def next_item(self, belief, state):
         """Probability of each item being the next, (B, n_items).
@@ -178,8 +191,7 @@ class World:
         """
         p = self.parameters
         odds = self.category_odds(state)                                # (B, C)
-        total = np.einsum("bc,bzc->bz", odds, self.category_weights[state.season, :, state.style])
-        mixed = np.einsum("bz,bzi->bi", belief / total, self.weights[state.season, :, state.style])
+        mixed = np.einsum("bz,bzi->bi", belief / self.total_of(state), self.weights[state.season, :, state.style])
         chosen = mixed * odds[:, self.item_category]
         available = self.launch[None] <= self.seasons[state.season][:, None]
         return (1 - p.noise) * chosen + p.noise * available / available.sum(1, keepdims=True)
@@ -187,10 +199,9 @@ class World:
     def likelihood(self, items, state):
         """Probability of the items (B,) that came next, for each taste: (B, n_tastes)."""
         p = self.parameters
-        odds = self.category_odds(state)
-        total = np.einsum("bc,bzc->bz", odds, self.category_weights[state.season, :, state.style])
-        own = odds[np.arange(len(items)), self.item_category[items]]
-        chosen = own[:, None] * self.weights[state.season, :, state.style, items] / total
+        category = self.item_category[items]
+        own = self.sequence[state.before_last, state.last, category] * self.purchase[state.bought, category]
+        chosen = own[:, None] * self.weights[state.season, :, state.style, items] / self.total_of(state)
         available = np.array([len(season) for season in self.on_sale])[state.season]
         by_noise = np.where(self.launch[items] <= self.seasons[state.season], p.noise / available, 0)
         return (1 - p.noise) * chosen + by_noise[:, None]
@@ -236,6 +247,11 @@ class State:
 def whole(utility, unit):
     """exp(utility) as whole numbers, at least 1: utilities are rounded first, so that every processor agrees."""
     return np.maximum(1, np.round(np.exp(np.round(utility, 3)) * unit)).astype(np.int64)
+
+
+def chance(logit):
+    """1 / (1 + exp(-logit)) as a whole multiple of 2**-16, so that every processor agrees."""
+    return np.round(UNIT / (1 + np.exp(-logit))) / UNIT
 
 
 def orthogonal(rng, n, dim):

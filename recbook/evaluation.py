@@ -1,6 +1,7 @@
 """The one evaluator: ranks every item by default, breaks ties fairly, and knows how sure it is."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -202,13 +203,17 @@ def bootstrap(values, users, draws=1000, seed=0):
     Whole users are drawn because the cases of one user are alike: drawing cases would promise too much.
     """
     _, number = np.unique(users, return_inverse=True)
-    total, count = np.bincount(number, weights=values), np.bincount(number)
+    total, count = np.bincount(number, weights=values), np.bincount(number).astype(float)
+    times = draw_again(len(count), draws, seed)
+    means = [block @ total / np.maximum(block @ count, 1) for block in np.array_split(times, -(-draws // 100))]
+    return np.concatenate(means)
+
+
+@lru_cache(maxsize=2)
+def draw_again(size, draws, seed):
+    """How often each of so many users is drawn, in each draw: (draws, size). Kept, since all models share the draws."""
     rng = np.random.default_rng(seed)
-    means = []
-    for _ in range(0, draws, 100):
-        times = rng.poisson(1.0, size=(100, len(count)))                # how often each user is drawn
-        means.append(times @ total / np.maximum(times @ count, 1))
-    return np.concatenate(means)[:draws]
+    return np.stack([rng.poisson(1.0, size).astype(np.uint8) for _ in range(draws)])
 
 
 @dataclass(frozen=True)

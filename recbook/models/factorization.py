@@ -42,11 +42,11 @@ class MatrixFactorization(Recommender):
 
     def pair_scores(self, users, items):
         """Scores of pairs, and the penalty on what they use. users (B,), items (B,) or (B, K); both results alike."""
-        p, q = self.user(users), self.item(items)                       # (B, D), (B, [K,] D)
+        p, q = rows(self.user.weight, users), rows(self.item.weight, items)             # (B, D), (B, [K,] D)
         if items.ndim == 2:
             p, users = p[:, None], users[:, None]
-        user_bias, item_bias = self.user_bias[users], self.item_bias[items]
-        item_length = self.item.weight.square().sum(1)[items]           # no second (B, K, D): halves the time
+        user_bias, item_bias = rows(self.user_bias, users), rows(self.item_bias, items)
+        item_length = rows(self.item.weight.square().sum(1), items)     # no second (B, K, D): halves the time
         scores = self.bias + user_bias + item_bias + (p * q).sum(-1)
         penalty = self.l2 * (p.square().sum(-1) + item_length + user_bias.square() + item_bias.square())
         return scores, penalty

@@ -356,6 +356,13 @@ def test_cases_of_one_user_that_are_alike_count_as_one():
     assert clustered == approx(once)
 
 
+def test_all_models_are_drawn_with_the_same_users():
+    rng = np.random.default_rng(0)
+    a, b, users = rng.random(300), rng.random(300), rng.integers(0, 70, 300)
+    gaps = bootstrap(a, users, draws=250) - bootstrap(b, users, draws=250)
+    assert len(gaps) == 250 and gaps == approx(bootstrap(a - b, users, draws=250))
+
+
 def test_the_spread_of_bootstrap_means_is_the_standard_error():
     values = np.random.default_rng(0).normal(size=500)
     means = bootstrap(values, np.arange(500), draws=4000)

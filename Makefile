@@ -11,11 +11,13 @@ book: .venv/installed
 	$(BIN)/jupyter-book build . -W -n --keep-going -q
 	@echo "The book is ready: open $(CURDIR)/$(SITE)"
 
-test: .venv/installed  # two workers with one thread each: threads of several workers would wait for each other
+# Two workers with one thread each: threads of several workers would wait for each other. In the order of collection:
+# else files with few tests come last, the slowest of all among them, and one worker waits for the other.
+test: .venv/installed
 	$(BIN)/jupyter-book build . --all -W -n --keep-going -q
 	$(BIN)/python tools/notebooks.py check
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout 300 \
-	    -p no:cacheprovider tests chapters
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --nbval --nbval-current-env \
+	    --nbval-cell-timeout 300 -p no:cacheprovider tests chapters
 
 execute: .venv/installed  # run the chapters anew and store their outputs: make execute [CHAPTERS="matrix-factorization"]
 	$(BIN)/python tools/notebooks.py execute $(CHAPTERS)

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 import torch
 
 from recbook.errors import UnknownName
-from recbook.models.closed_form import Bias, shrunk_mean
+from recbook.models.closed_form import Bias
 from recbook.models.neighbours import at_least_one
 from recbook.models.sparse import Lists, like_sizes
 
@@ -52,7 +52,7 @@ class RatingKNN(Bias):
         """What is expected without neighbours: the mean of the user (by items: of the item)."""
         means = side_means(rated, self.by, len(self.alike))
         self.bias.fill_(rated["rating"].mean())
-        (self.user_bias if self.by == "user" else self.item_bias).copy_(torch.from_numpy(means) - float(self.bias))
+        (self.user_bias if self.by == "user" else self.item_bias).copy_(torch.from_numpy(means - float(self.bias)))
 
     def fit(self, split):
         rated = split.train.dropna(subset="rating").drop_duplicates(["user", "item"], keep="last")
@@ -75,7 +75,8 @@ class RatingKNN(Bias):
         if self.similarity != "adjusted cosine":
             return rated["rating"].to_numpy()
         side, size = ("item", self.n_items) if self.by == "user" else ("user", self.n_users)
-        return rated["rating"].to_numpy() - side_means(rated, side, size)[rated[side]]
+        off = rated["rating"].to_numpy() - side_means(rated, side, size)[rated[side]]
+        return np.where(np.abs(off) > 1e-9, off, 0)                     # dust of rounding is no difference
 
     def scores(self, context, items=None):
         items = torch.arange(self.n_items, device=context.users.device) if items is None else items
@@ -121,8 +122,8 @@ class KNNBaseline(RatingKNN):
 
 def side_means(rated, side, size):
     """The mean rating of each user or item, (size,); of those without ratings the mean of all."""
-    mean = rated["rating"].mean()
-    return mean + shrunk_mean(rated[side].to_numpy(), rated["rating"].to_numpy() - mean, size, 1e-9)
+    ratings = rated.groupby(side)["rating"].mean()
+    return ratings.reindex(np.arange(size), fill_value=rated["rating"].mean()).to_numpy()
 
 
 def correlations(values, centred, shrink):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
@@ -114,6 +114,7 @@ def test_knn_baseline_is_that_of_surprise(ratings, by, k, shrink):
         assert scores[user, item] == pytest.approx(expected, abs=1e-6)
 
 
+@example(ratings=np.array([[0.0, 4.0], [0.0, 1.0], [4.0, 4.0], [5.0, 5.0]]), by="item", similarity="adjusted cosine")
 @settings(max_examples=60, deadline=None)
 @given(ratings=ratings, by=st.sampled_from(["user", "item"]),
        similarity=st.sampled_from(["pearson", "cosine", "adjusted cosine"]))

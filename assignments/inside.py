@@ -14,9 +14,11 @@ import sys
 import time
 from subprocess import DEVNULL
 
-import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import DeadKernelError
+sys.modules["rfc3987_syntax"] = None    # jsonschema does without: a second's import, for addresses no notebook has
+
+import nbformat  # noqa: E402
+from nbclient import NotebookClient  # noqa: E402
+from nbclient.exceptions import DeadKernelError  # noqa: E402
 
 PRINTED = ("stream", "display_data", "execute_result", "update_display_data")
 TIMED_OUT = {"ename": "TimeoutError", "evalue": "", "status": "error",

@@ -24,8 +24,8 @@ TARGETS = {"float32": {"epoch": 1 / 2.5, "ranking": 1 / 1.8}, "bfloat16": {"epoc
 
 NOTES = {
     ("epoch", "float32"):
-        "Of our epoch a quarter is products of matrices, which both sides need, and the rest is spread thin: an eighth "
-        "is the binary search for negatives, then sums, Adam over all weights, the draws.",
+        "Of our epoch a quarter is products of matrices, which both sides need, and the rest is spread thin: a tenth is "
+        "Adam over all weights, then products and sums of vectors, the search for negatives, filling with zeros.",
     ("epoch", "bfloat16"):
         "Fewer bits shorten the products of matrices alone, a quarter of the epoch in float32.",
 }

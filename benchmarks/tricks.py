@@ -2,6 +2,7 @@
 
 fused-adam-bpr-mf: one pass over each weight in place of a dozen; off: `torch.optim.Adam` as it comes.
 rows-bpr-mf: item vectors picked by `index_select`, whose gradient is summed without a sort; off: `table[numbers]`.
+negatives-bpr-mf: negatives drawn for many batches together; off: for each batch, when the search starts from a cold cache.
 halves-neumf: the first layer's half of a user and of an item computed once each when whole catalogues are ranked; off:
 the two vectors side by side go through all layers, pair by pair, in pieces of the same size.
 pieces-neumf: ranking in pieces that fit the processor's cache; off: pieces eight times as large.
@@ -60,6 +61,13 @@ def bpr_indexed(folder):
     from recbook.models import factorization
 
     with mock.patch.object(factorization, "rows", lambda table, numbers: table[numbers]):
+        return train_bpr()
+
+
+def bpr_drawn_by_batch(folder):
+    from recbook.data import batches
+
+    with mock.patch.object(batches, "DRAWN_AT_ONCE", 1):
         return train_bpr()
 
 
@@ -160,6 +168,8 @@ def neumf_bfloat16(folder):
 TRICKS = {  # name of the row: (title, on, off, settings)
     "fused-adam-bpr-mf": ("Fused Adam, BPR-MF", bpr, bpr_plain_adam, {"epochs": EPOCHS["bpr"]}),
     "rows-bpr-mf": ("Gradients without a sort, BPR-MF", bpr, bpr_indexed, {"epochs": EPOCHS["bpr"]}),
+    "negatives-bpr-mf": ("Negatives of many batches together, BPR-MF", bpr, bpr_drawn_by_batch,
+                         {"epochs": EPOCHS["bpr"]}),
     "halves-neumf": ("Halves of the first layer once, NeuMF ranking", neumf, neumf_pair_by_pair, {}),
     "pieces-neumf": ("Pieces that fit the cache, NeuMF ranking", neumf, neumf_large_pieces, {}),
     "bfloat16-neumf": ("bfloat16, NeuMF ranking", neumf_bfloat16, neumf, {}),

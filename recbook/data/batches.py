@@ -11,6 +11,8 @@ import torch
 from recbook.data.splits import BEHAVIOUR_CODES, Context
 from recbook.errors import DataError
 
+DRAWN_AT_ONCE = 2**16    # pairs that get their negatives together: what the search reads then stays in the cache
+
 
 @dataclass
 class Batch:
@@ -84,9 +86,12 @@ class Pairs:
 
     def epoch(self, batch_size, generator=None):
         """Every interaction once, in a new order, with new negatives."""
-        for rows in shuffled(len(self.users), batch_size, self.users.device, generator):
-            users = self.users[rows]
-            yield Batch(users, self.items[rows], negatives=self.unmet.draw(users, self.negatives, generator))
+        together = batch_size * max(1, DRAWN_AT_ONCE // batch_size)
+        for rows in shuffled(len(self.users), together, self.users.device, generator):
+            users, items = self.users[rows], self.items[rows]
+            negatives = self.unmet.draw(users, self.negatives, generator)
+            for user, item, others in zip(*(column.split(batch_size) for column in (users, items, negatives))):
+                yield Batch(user, item, negatives=others)
 
 
 class Ratings:

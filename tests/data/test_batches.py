@@ -1,6 +1,7 @@
 """Batches cover the data once an epoch, and a negative is never a positive."""
 
 from collections import Counter
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from recbook.data import everything, from_frame, leave_last_out
+from recbook.data import batches as batches_module
 from recbook.data.batches import Negatives, Pairs, Ratings, RatingsByUser, Sequences, SkipGrams, Windows
 from recbook.data.splits import BEHAVIOUR_CODES
 from recbook.errors import DataError
@@ -90,6 +92,19 @@ def test_pairs_hold_every_interaction_once_an_epoch(counts, batch_size):
         assert batch.negatives.shape == (len(batch.users), 3) and len(batch.users) <= batch_size
         for user, items in zip(batch.users.tolist(), batch.negatives.tolist()):
             assert not any((user, item) in met for item in items)
+
+
+@given(COUNTS, st.integers(1, 30), st.integers(1, 60))
+@settings(max_examples=30, deadline=None)
+def test_batches_of_pairs_do_not_depend_on_how_many_get_their_negatives_together(counts, batch_size, together):
+    prepared = Pairs(negatives=3).prepare(split_of(counts))
+    with mock.patch.object(batches_module, "DRAWN_AT_ONCE", together):
+        in_pieces = list(prepared.epoch(batch_size, torch.Generator().manual_seed(0)))
+    at_once = list(prepared.epoch(batch_size, torch.Generator().manual_seed(0)))
+    assert len(in_pieces) == len(at_once)
+    for piece, batch in zip(in_pieces, at_once):
+        for column in ("users", "items", "negatives"):
+            assert torch.equal(getattr(piece, column), getattr(batch, column))
 
 
 @given(COUNTS, st.integers(1, 30))

@@ -77,7 +77,7 @@ def rows():
     sides = {f"ours_{precision}": sys.executable for precision in TARGETS}
     with common.workplace() as folder:
         recbole_side.write_clicks(folder, dataset)
-        runs = common.by_turns(__file__, folder, sides | {"recbole": common.peers_python()})
+        runs = common.by_turns(__file__, folder, sides | {"recbole": common.peers_python()}, repeats=5)
     made = {}
     for precision, targets in TARGETS.items():
         settings = {"epochs": EPOCHS, "batch_size": BATCH, "negatives": NEGATIVES, "learning_rate": RATE,

@@ -2,7 +2,7 @@
 
 fused-adam-bpr-mf: one pass over each weight in place of a dozen; off: `torch.optim.Adam` as it comes.
 rows-bpr-mf: item vectors picked by `index_select`, whose gradient is summed without a sort; off: `table[numbers]`.
-negatives-bpr-mf: negatives drawn for many batches together; off: for each batch, when the search starts from a cold cache.
+negatives-bpr-mf: negatives drawn for many batches together; off: for each batch.
 halves-neumf: the first layer's half of a user and of an item computed once each when whole catalogues are ranked; off:
 the two vectors side by side go through all layers, pair by pair, in pieces of the same size.
 pieces-neumf: ranking in pieces that fit the processor's cache; off: pieces eight times as large.

@@ -19,6 +19,7 @@ import common
 import recbole_side
 
 EPOCHS, BATCH, NEGATIVES, RATE, RANKED_AT_ONCE = 2, 2048, 4, 0.001, 16384
+TURNS = 5        # short sides: a machine that changes its speed within a run tells too little in three
 PARTS = {"epoch": "an epoch", "ranking": "all items ranked for all users"}
 TARGETS = {"float32": {"epoch": 1 / 2.5, "ranking": 1 / 1.8}, "bfloat16": {"epoch": 1 / 8}}  # RecBole's is float32
 
@@ -77,7 +78,7 @@ def rows():
     sides = {f"ours_{precision}": sys.executable for precision in TARGETS}
     with common.workplace() as folder:
         recbole_side.write_clicks(folder, dataset)
-        runs = common.by_turns(__file__, folder, sides | {"recbole": common.peers_python()}, repeats=5)
+        runs = common.by_turns(__file__, folder, sides | {"recbole": common.peers_python()}, repeats=TURNS)
     made = {}
     for precision, targets in TARGETS.items():
         settings = {"epochs": EPOCHS, "batch_size": BATCH, "negatives": NEGATIVES, "learning_rate": RATE,

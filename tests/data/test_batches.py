@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from recbook.data import everything, from_frame, leave_last_out
-from recbook.data import batches as batches_module
 from recbook.data.batches import Negatives, Pairs, Ratings, RatingsByUser, Sequences, SkipGrams, Windows
 from recbook.data.splits import BEHAVIOUR_CODES
 from recbook.errors import DataError
@@ -98,7 +97,7 @@ def test_pairs_hold_every_interaction_once_an_epoch(counts, batch_size):
 @settings(max_examples=30, deadline=None)
 def test_batches_of_pairs_do_not_depend_on_how_many_get_their_negatives_together(counts, batch_size, together):
     prepared = Pairs(negatives=3).prepare(split_of(counts))
-    with mock.patch.object(batches_module, "DRAWN_AT_ONCE", together):
+    with mock.patch("recbook.data.batches.DRAWN_AT_ONCE", together):
         in_pieces = list(prepared.epoch(batch_size, torch.Generator().manual_seed(0)))
     at_once = list(prepared.epoch(batch_size, torch.Generator().manual_seed(0)))
     assert len(in_pieces) == len(at_once)

@@ -1,0 +1,362 @@
+"""Controls of the chapter on NeuMF: the shop, known products, a start that fails, MovieLens by full ranking.
+
+shop: every model of the chapter and its variants, three seeds, all test questions; saved on all of them
+(`controls_neumf`), on those of customers who were there in training (`controls_neumf_known`) and on those of newcomers
+(`controls_neumf_newcomers`). The variants change one thing each: a bias of each item in GMF; popularity in place of
+GMF's list for newcomers; vectors that both parts of NeuMF share, beside separate ones of the same width.
+
+starts: twelve seeds of the narrow MLP on the validation questions (`controls_neumf_starts`): how many of its last
+weights start above zero, how many items share the first place, and the ranking.
+
+products: how well a network learns the product of two vectors, by width and by steps (`controls_neumf_products`).
+
+sizes: NeuMF by size and learning rate, three epochs, on validation (`controls_neumf_sizes`).
+
+full: MovieLens 1M, He et al.'s split, all items the user has not met ranked (`controls_neumf_full`); the settings are
+those of `ml_1m_ncf`, where they were chosen.
+
+`--tune` prints validation after each epoch, for every trained model of the shop the same three rates and five epochs,
+and for EASE how many events it reads; it writes nothing.
+"""
+
+import argparse
+import time
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import nn
+
+import recbook
+from experiments import ml_1m_ncf as ncf
+from recbook import results
+from recbook.evaluation import Comparison, Report, average, evaluate
+from recbook.models.base import Recommender, select
+
+NAME = "controls_neumf"
+PROTOCOL = ("split by time; the last tenth of the shop's events asked, one question an event; all 360 items ranked, "
+            "nothing masked; ties in random order; the trained models' case-by-case values averaged over seeds")
+LAYERS = (64, 32, 16)
+BATCH = 1024
+
+
+class Counts(Recommender):
+    """How often each user met each item in training; ties by popularity. What NeuMF is told, counted."""
+
+    def __init__(self, n_users, n_items):
+        super().__init__()
+        self.n_users, self.n_items = n_users, n_items
+        self.register_buffer("times", torch.zeros(n_users, n_items))
+
+    def fit(self, split):
+        users, items = (torch.tensor(split.train[name].to_numpy()) for name in ("user", "item"))
+        self.times.zero_().index_put_((users, items), torch.ones(len(users)), accumulate=True)
+        popularity = self.times.sum(0)
+        self.times += popularity / (popularity.max() + 1)
+        return self
+
+    def scores(self, context, items=None):
+        return select(self.times[context.users], items)
+
+
+class ItemBias(nn.Module):
+    """One number for each item, beside the other parts of a `NeuralModel`."""
+
+    def __init__(self, n_items):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(n_items))
+
+    def forward(self, users, items=None):
+        bias = self.weight if items is None else self.weight[items]
+        return bias if bias.ndim == 2 else bias.expand(len(users), -1)
+
+
+class BiasedGMF(recbook.GMF):
+    """GMF with a bias of each item."""
+
+    def __init__(self, n_users, n_items, dim=8):
+        super().__init__(n_users, n_items, dim)
+        self.item_bias = ItemBias(n_items)
+
+
+class SharedNeuMF(recbook.NeuMF):
+    """NeuMF whose two parts read the same vectors."""
+
+    def __init__(self, n_users, n_items, layers=LAYERS):
+        super().__init__(n_users, n_items, layers[0], layers)
+        self.product.user, self.product.item = self.tower.user, self.tower.item
+
+
+def unbiased(n_users, n_items, **settings):
+    """The factorization without the biases of items."""
+    model = recbook.LogisticMF(n_users, n_items, **settings)
+    model.item_bias.requires_grad_(False)
+    return model
+
+
+# name: (class, settings, epochs, learning rate), chosen by --tune
+TRAINED = {
+    "MF": (recbook.LogisticMF, {"dim": 8, "l2": 0.03}, 4, 0.01),
+    "MF without penalty": (recbook.LogisticMF, {"dim": 8, "l2": 0.0}, 4, 0.01),
+    "MF without item bias": (unbiased, {"dim": 8, "l2": 0.03}, 4, 0.01),
+    "GMF": (recbook.GMF, {"dim": 8}, 3, 0.01),
+    "GMF with item bias": (BiasedGMF, {"dim": 8}, 3, 0.01),
+    "MLP": (recbook.MLP, {"layers": LAYERS}, 3, 0.002),
+    "NeuMF": (recbook.NeuMF, {"dim": 8, "layers": LAYERS}, 3, 0.002),
+    "NeuMF, product of 64": (recbook.NeuMF, {"dim": 64, "layers": LAYERS}, 3, 0.002),
+    "NeuMF, shared vectors": (SharedNeuMF, {"layers": LAYERS}, 3, 0.002),
+}
+JOINED = {"share": 0.5, "epochs": 1, "learning_rate": 0.001}
+PAIRS = [
+    ("NeuMF", "GMF"), ("NeuMF", "MLP"), ("NeuMF", "GMF with item bias"), ("NeuMF", "GMF, popularity to newcomers"),
+    ("NeuMF", "counts"), ("NeuMF", "popularity"), ("NeuMF", "personal popularity"), ("NeuMF, joined", "NeuMF"),
+    ("MF", "NeuMF"), ("MF", "GMF"), ("MF", "GMF, popularity to newcomers"), ("MF", "counts"), ("MF", "popularity"),
+    ("MF", "MF without penalty"), ("MF", "MF without item bias"), ("GMF with item bias", "GMF"), ("GMF", "MLP"),
+    ("GMF", "counts"), ("EASE", "MF"), ("EASE", "counts"), ("EASE", "NeuMF"), ("EASE", "personal popularity"),
+    ("EASE", "popularity"), ("popularity", "NeuMF"), ("popularity", "MF"), ("popularity", "MLP"),
+    ("MF without item bias", "GMF"), ("NeuMF", "NeuMF, shared vectors"), ("NeuMF, product of 64", "NeuMF"),
+    ("NeuMF, product of 64", "NeuMF, shared vectors"),
+]
+
+
+def train(name, split, seed, epochs=None, learning_rate=None, **options):
+    """A model of TRAINED on `split`: (model, history)."""
+    make, settings, chosen_epochs, chosen_rate = TRAINED[name]
+    recbook.seed_everything(seed)
+    model = make(split.n_users, split.n_items, **settings)
+    history = recbook.fit(model, split, epochs=epochs or chosen_epochs, batch_size=BATCH, seed=seed, device="cpu",
+                          learning_rate=learning_rate or chosen_rate, progress=False, **options)
+    return model, history
+
+
+def settings_of(name):
+    _, settings, epochs, rate = TRAINED[name]
+    return {**settings, "epochs": epochs, "batch_size": BATCH, "learning_rate": rate}
+
+
+def tune(split, only=None):
+    quarter = replace(split, validation=split.validation.subset(np.arange(len(split.validation)) % 4 == 0))
+    for name in [only] if only else [*TRAINED, "EASE"]:
+        if name == "EASE":
+            for reads in (5, 10, 20, 50, None):
+                model = recbook.EASE(split.n_users, split.n_items, l2=2000.0, reads=reads).fit(split)
+                print(name, reads, round(evaluate(model, quarter.validation, ["NDCG@10"])["NDCG@10"], 4), flush=True)
+        else:
+            for rate in (0.002, 0.005, 0.01):
+                _, history = train(name, quarter, 0, epochs=5, learning_rate=rate, metric="NDCG@10")
+                print(f"{name:24} {rate}", *(f"{value:.4f}" for value in history["NDCG@10"]), flush=True)
+
+
+def shop(seeds, only=None):
+    """All rows of the shop, or one trained model alone, which is printed."""
+    world = recbook.load("shop")
+    split = recbook.by_time(world)
+    final, cases, sizes = split.refit(), split.test, (world.n_users, world.n_items)
+    start = time.perf_counter()
+    if only:
+        found = [evaluate(train(only, final, seed)[0], cases, ["NDCG@10"], seed=seed) for seed in seeds]
+        print(Comparison({only: average(found)}, cases).by_answer().round(4).to_string())
+        return
+    fixed = {"popularity": recbook.Popularity(*sizes), "personal popularity": recbook.PersonalPopularity(*sizes),
+             "counts": Counts(*sizes), "EASE": recbook.EASE(*sizes, l2=2000.0, reads=20)}
+    reports = {name: evaluate(model.fit(final), cases, ["NDCG@10"]) for name, model in fixed.items()}
+    for name, ceiling in (("taste observer", recbook.TasteObserver), ("observer", recbook.Observer)):
+        reports[name] = evaluate(ceiling(world), cases, ["NDCG@10"])
+    kept = {}
+    for name in TRAINED:
+        models = [train(name, final, seed)[0] for seed in seeds]
+        if name in ("GMF", "MLP"):
+            kept[name] = models
+        reports[name] = average([evaluate(model, cases, ["NDCG@10"], seed=seed) for seed, model in zip(seeds, models)])
+        print(name, round(reports[name]["NDCG@10"], 4), flush=True)
+    found = []
+    for seed, gmf, mlp in zip(seeds, kept["GMF"], kept["MLP"]):
+        model = recbook.NeuMF.joined(gmf, mlp, JOINED["share"])
+        recbook.fit(model, final, epochs=JOINED["epochs"], learning_rate=JOINED["learning_rate"], batch_size=BATCH,
+                    seed=seed, device="cpu", progress=False)
+        found.append(evaluate(model, cases, ["NDCG@10"], seed=seed))
+    reports["NeuMF, joined"] = average(found)
+
+    newcomer = ~(np.bincount(final.train["user"], minlength=world.n_users) > 0)[cases.users]
+    to_newcomers = reports["popularity"].values["NDCG@10"]
+    reports["GMF, popularity to newcomers"] = average([
+        Report({"NDCG@10": np.where(newcomer, to_newcomers, run.values["NDCG@10"])}, run.users)
+        for run in reports["GMF"].runs])
+    settings = {name: settings_of(name) for name in TRAINED} | {
+        "EASE": {"l2": 2000.0, "reads": 20}, "NeuMF, joined": {**JOINED, "batch_size": BATCH}}
+    seconds = time.perf_counter() - start
+    for suffix, title, keep in (("", "all questions", np.ones(len(cases), dtype=bool)),
+                                ("_known", "questions of customers who were there in training", ~newcomer),
+                                ("_newcomers", "questions of newcomers", newcomer)):
+        cut = Comparison({name: report.subset(keep) for name, report in reports.items()}, cases.subset(keep))
+        results.save_comparison(NAME + suffix, f"The simulated shop: {title}", PROTOCOL, cut, world, seconds, seeds,
+                                settings, PAIRS)
+        print(title, f"{keep.mean():.1%}", cut.by_answer().round(4).to_string(), sep="\n", flush=True)
+
+
+# ------------------------------------------------------------------------------------------------ one start that fails
+
+
+def starts(seeds=range(12)):
+    """Twelve seeds of the narrow MLP, and the worst once more with all its last weights above zero."""
+    world = recbook.load("shop")
+    split = recbook.by_time(world)
+    some = split.validation.subset(np.arange(len(split.validation)) % 5 == 0)
+    start, rows = time.perf_counter(), {}
+
+    def row(seed, positive=False):
+        recbook.seed_everything(seed)
+        model = recbook.MLP(world.n_users, world.n_items, [32, 16, 8])
+        if positive:
+            model.tower.output.data.abs_()
+        above = int((model.tower.output > 0).sum())
+        recbook.fit(model, split, epochs=5, batch_size=4096, learning_rate=0.005, seed=seed, device="cpu",
+                    progress=False)
+        with torch.no_grad():
+            scores = model.scores(some.context(slice(0, 100), model.reads))
+        first = (scores == scores.max(1, keepdim=True).values).sum(1).double().median()
+        ndcg = evaluate(model, some, ["NDCG@10"])
+        name = f"seed {seed}" + (", all above zero" if positive else "")
+        measured = {**results.summary([ndcg]), "weights above zero": exact(above),
+                    "items in the first place": exact(first)}
+        rows[name] = plain_row(name, measured, {"layers": [32, 16, 8], "seed": seed})
+        print(name, above, float(first), round(ndcg["NDCG@10"], 4), flush=True)
+        return ndcg["NDCG@10"]
+
+    found = {seed: row(seed) for seed in seeds}
+    row(min(found, key=found.get), positive=True)
+    floor = evaluate(recbook.Popularity(world.n_users, world.n_items).fit(split), some, ["NDCG@10"])
+    rows["popularity"] = plain_row("popularity", results.summary([floor]), {})
+    results.save(f"{NAME}_starts", "The narrow MLP from twelve seeds", "every fifth validation question, all items "
+                 "ranked; items in the first place: median over a hundred questions", rows, world,
+                 time.perf_counter() - start, list(seeds))
+
+
+def plain_row(title, measured, settings):
+    """A row for `results.save` without a published value."""
+    return {"title": title, "measured": measured, "published": {}, "source": "", "settings": settings}
+
+
+def exact(value):
+    """A number without an interval."""
+    return {"value": float(value), "low": float(value), "high": float(value)}
+
+
+# ------------------------------------------------------------------------------------------------ known products
+
+
+def error_of_network(dim, n_pairs, widths, steps, rate, seed=0):
+    """RMSE on new pairs of a network that was shown `n_pairs` dot products of 300 x 300 random vectors."""
+    torch.manual_seed(seed)
+    users, items = torch.randn(2, 300, dim) / dim**0.25                 # products of variance 1
+    pairs = torch.randperm(300 * 300)[:n_pairs + 5000]                  # no pair twice
+    u, i = pairs // 300, pairs % 300
+    inputs, truth = torch.cat([users[u], items[i]], dim=1), (users[u] * items[i]).sum(1)
+    sizes = [2 * dim, *widths]
+    network = nn.Sequential(*(part for a, b in zip(sizes, sizes[1:]) for part in (nn.Linear(a, b), nn.ReLU())),
+                            nn.Linear(sizes[-1], 1))
+    optimiser = torch.optim.Adam(network.parameters(), lr=rate, fused=True)
+    for step in range(steps):
+        optimiser.param_groups[0]["lr"] = rate * (1 - step / steps)
+        rows = torch.randint(n_pairs, (512,))
+        loss = (network(inputs[rows])[:, 0] - truth[rows]).square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    with torch.no_grad():
+        return float((network(inputs[n_pairs:])[:, 0] - truth[n_pairs:]).square().mean().sqrt())
+
+
+BUDGETS = {"as on the page": ((64, 32), 400, 0.012), "wide": ((256, 128), 400, 0.003),
+           "wide and long": ((256, 128), 8000, 0.003)}
+
+
+def products(seeds=(0, 1)):
+    world = recbook.load("shop")                                        # for the provenance; not looked at
+    for name, (widths, steps, rate) in BUDGETS.items():
+        start, measured = time.perf_counter(), {}
+        for dim in (8, 32):
+            values = [error_of_network(dim, 50_000, widths, steps, rate, seed) for seed in seeds]
+            measured[f"RMSE, d = {dim}"] = {"value": float(np.mean(values)), "low": min(values), "high": max(values),
+                                           "values": values}
+        settings = {"layers": list(widths), "steps": steps, "learning_rate": rate, "batch_size": 512}
+        results.save(f"{NAME}_products", "A network that is shown 50,000 of 90,000 dot products", "RMSE on 5,000 "
+                     "products that it was not shown; guessing 0 has 1; low and high: the two seeds",
+                     {name: plain_row(name, measured, settings)}, world, time.perf_counter() - start, list(seeds))
+        print(name, {key: round(value["value"], 3) for key, value in measured.items()}, flush=True)
+
+
+# ------------------------------------------------------------------------------------------------ size and rate
+
+
+def sizes(seeds=(0, 1)):
+    world = recbook.load("shop")
+    split = recbook.by_time(world)
+    rng = np.random.default_rng(0)
+    asked = split.validation.subset(rng.random(len(split.validation)) < 0.2)
+    for dim in (8, 128):
+        for rate in (0.002, 0.02):
+            start, curves = time.perf_counter(), []
+            for seed in seeds:
+                recbook.seed_everything(seed)
+                model = recbook.NeuMF(world.n_users, world.n_items, dim=dim, layers=LAYERS)
+                curves.append(recbook.fit(model, replace(split, validation=asked), epochs=3, batch_size=2048, seed=seed,
+                                          learning_rate=rate, metric="NDCG@10", device="cpu", progress=False))
+            measured = {}
+            for column in ("NDCG@10", "loss"):
+                for epoch in range(3):
+                    values = [float(curve[column][epoch]) for curve in curves]
+                    measured[f"{column}, epoch {epoch + 1}"] = {"value": float(np.mean(values)), "low": min(values),
+                                                               "high": max(values), "values": values}
+            name = f"d = {dim}, rate {rate}"
+            settings = {"dim": dim, "layers": list(LAYERS), "epochs": 3, "batch_size": 2048, "learning_rate": rate}
+            results.save(f"{NAME}_sizes", "NeuMF by size and learning rate", "a fifth of the validation questions after "
+                         "each epoch, all items ranked; low and high: the two seeds",
+                         {name: plain_row(name, measured, settings)}, world, time.perf_counter() - start, list(seeds))
+            print(name, {key: round(value["value"], 4) for key, value in measured.items()}, flush=True)
+
+
+# ------------------------------------------------------------------------------------------------ MovieLens, all items
+
+
+def full(seeds=(0,), only=None):
+    """The models of `ml_1m_ncf`, trained as there, ranking every film that the user has not met."""
+    split = recbook.load("ml-1m-ncf").published
+    final = split.refit()
+    cases = replace(split.test, candidates=None, masked=final.matrix())
+    for name in [only] if only else ("popularity", "ease", "gmf", "mlp", "neumf", "logistic-mf"):
+        start, some = time.perf_counter(), (0,) if name in ncf.CLOSED_FORM else seeds
+        reports = []
+        for seed in some:
+            model = ncf.train(name, final, ncf.SETTINGS[name], seed, "cpu")
+            reports.append(evaluate(model, cases, ["NDCG@10", "HR@10"], seed=seed))
+        row = plain_row(ncf.PUBLISHED[name][0], results.summary(reports), ncf.SETTINGS[name])
+        results.save(f"{NAME}_full", "MovieLens 1M, each user's last item among all that the user has not met",
+                     "He et al.'s split: leave the last item out; all 3,706 items less those met in training ranked; "
+                     "mean over 6,040 users; ties in random order", {name: row}, split.dataset,
+                     time.perf_counter() - start, some)
+        print(name, {metric: round(reports[0][metric], 4) for metric in ("NDCG@10", "HR@10")}, flush=True)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog=NAME, description=__doc__.partition("\n")[0])
+    parser.add_argument("--part", choices=["shop", "starts", "products", "sizes", "full"], help="default: all of them")
+    parser.add_argument("--only", help="one row: of the shop it is printed, of the full ranking it is written")
+    parser.add_argument("--seeds", type=int, default=3, help="of the shop; the other parts have their own")
+    parser.add_argument("--tune", action="store_true", help="show validation while training; writes nothing")
+    arguments = parser.parse_args(argv)
+    if arguments.tune:
+        tune(recbook.by_time(recbook.load("shop")), arguments.only)
+        return
+    for part in [arguments.part] if arguments.part else ["shop", "starts", "products", "sizes", "full"]:
+        match part:
+            case "shop":
+                shop(range(arguments.seeds), arguments.only)
+            case "full":
+                full(only=arguments.only)
+            case _:
+                {"starts": starts, "products": products, "sizes": sizes}[part]()
+
+
+if __name__ == "__main__":
+    main()

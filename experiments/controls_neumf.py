@@ -310,8 +310,8 @@ def sizes(seeds=(0, 1)):
                                                                "high": max(values), "values": values}
             name = f"d = {dim}, rate {rate}"
             settings = {"dim": dim, "layers": list(LAYERS), "epochs": 3, "batch_size": 2048, "learning_rate": rate}
-            results.save(f"{NAME}_sizes", "NeuMF by size and learning rate", "a fifth of the validation questions after "
-                         "each epoch, all items ranked; low and high: the two seeds",
+            results.save(f"{NAME}_sizes", "NeuMF by size and learning rate", "a fifth of the validation questions, "
+                         "after each epoch; all items ranked; low and high: the two seeds",
                          {name: plain_row(name, measured, settings)}, world, time.perf_counter() - start, list(seeds))
             print(name, {key: round(value["value"], 4) for key, value in measured.items()}, flush=True)
 

@@ -16,7 +16,7 @@ full: MovieLens 1M, He et al.'s split, all items the user has not met ranked (`c
 those of `ml_1m_ncf`, where they were chosen.
 
 `--tune` prints validation after each epoch, for every trained model of the shop the same three rates and five epochs,
-and for EASE how many events it reads; it writes nothing.
+and for EASE and personal popularity how many events they read; it writes nothing.
 """
 
 import argparse
@@ -136,10 +136,12 @@ def settings_of(name):
 
 def tune(split, only=None):
     quarter = replace(split, validation=split.validation.subset(np.arange(len(split.validation)) % 4 == 0))
-    for name in [only] if only else [*TRAINED, "EASE"]:
-        if name == "EASE":
-            for reads in (5, 10, 20, 50, None):
-                model = recbook.EASE(split.n_users, split.n_items, l2=2000.0, reads=reads).fit(split)
+    readers = {"EASE": (recbook.EASE, {"l2": 2000.0}), "personal popularity": (recbook.PersonalPopularity, {})}
+    for name in [only] if only else [*TRAINED, *readers]:
+        if name in readers:
+            make, settings = readers[name]
+            for reads in (5, 10, 20, 50, 100, None):
+                model = make(split.n_users, split.n_items, **settings, reads=reads).fit(split)
                 print(name, reads, round(evaluate(model, quarter.validation, ["NDCG@10"])["NDCG@10"], 4), flush=True)
         else:
             for rate in (0.002, 0.005, 0.01):
@@ -157,8 +159,8 @@ def shop(seeds, only=None):
         found = [evaluate(train(only, final, seed)[0], cases, ["NDCG@10"], seed=seed) for seed in seeds]
         print(Comparison({only: average(found)}, cases).by_answer().round(4).to_string())
         return
-    fixed = {"popularity": recbook.Popularity(*sizes), "personal popularity": recbook.PersonalPopularity(*sizes),
-             "counts": Counts(*sizes), "EASE": recbook.EASE(*sizes, l2=2000.0, reads=20)}
+    fixed = {"popularity": recbook.Popularity(*sizes), "personal popularity": recbook.PersonalPopularity(*sizes, reads=100),
+             "counts": Counts(*sizes), "EASE": recbook.EASE(*sizes, l2=2000.0, reads=50)}
     reports = {name: evaluate(model.fit(final), cases, ["NDCG@10"]) for name, model in fixed.items()}
     for name, ceiling in (("taste observer", recbook.TasteObserver), ("observer", recbook.Observer)):
         reports[name] = evaluate(ceiling(world), cases, ["NDCG@10"])
@@ -183,7 +185,7 @@ def shop(seeds, only=None):
         Report({"NDCG@10": np.where(newcomer, to_newcomers, run.values["NDCG@10"])}, run.users)
         for run in reports["GMF"].runs])
     settings = {name: settings_of(name) for name in TRAINED} | {
-        "EASE": {"l2": 2000.0, "reads": 20}, "NeuMF, joined": {**JOINED, "batch_size": BATCH}}
+        "EASE": {"l2": 2000.0, "reads": 50}, "personal popularity": {"reads": 100}, "NeuMF, joined": {**JOINED, "batch_size": BATCH}}
     seconds = time.perf_counter() - start
     for suffix, title, keep in (("", "all questions", np.ones(len(cases), dtype=bool)),
                                 ("_known", "questions of customers who were there in training", ~newcomer),

@@ -159,7 +159,8 @@ def shop(seeds, only=None):
         found = [evaluate(train(only, final, seed)[0], cases, ["NDCG@10"], seed=seed) for seed in seeds]
         print(Comparison({only: average(found)}, cases).by_answer().round(4).to_string())
         return
-    fixed = {"popularity": recbook.Popularity(*sizes), "personal popularity": recbook.PersonalPopularity(*sizes, reads=100),
+    fixed = {"popularity": recbook.Popularity(*sizes),
+             "personal popularity": recbook.PersonalPopularity(*sizes, reads=100),
              "counts": Counts(*sizes), "EASE": recbook.EASE(*sizes, l2=2000.0, reads=50)}
     reports = {name: evaluate(model.fit(final), cases, ["NDCG@10"]) for name, model in fixed.items()}
     for name, ceiling in (("taste observer", recbook.TasteObserver), ("observer", recbook.Observer)):
@@ -185,7 +186,8 @@ def shop(seeds, only=None):
         Report({"NDCG@10": np.where(newcomer, to_newcomers, run.values["NDCG@10"])}, run.users)
         for run in reports["GMF"].runs])
     settings = {name: settings_of(name) for name in TRAINED} | {
-        "EASE": {"l2": 2000.0, "reads": 50}, "personal popularity": {"reads": 100}, "NeuMF, joined": {**JOINED, "batch_size": BATCH}}
+        "EASE": {"l2": 2000.0, "reads": 50}, "personal popularity": {"reads": 100},
+        "NeuMF, joined": {**JOINED, "batch_size": BATCH}}
     seconds = time.perf_counter() - start
     for suffix, title, keep in (("", "all questions", np.ones(len(cases), dtype=bool)),
                                 ("_known", "questions of customers who were there in training", ~newcomer),

@@ -20,7 +20,8 @@ HERE = Path(__file__).resolve().parent
 NAME = "benchmarks"
 TITLE = "Seconds and memory beside the libraries that people would otherwise use"
 PROTOCOL = ("the sides by turns on one machine, each time in a fresh process; medians, in brackets the least and the "
-            "most; ratio: our seconds over the peer's; CPU seconds: of all cores together")
+            "most; ratio: our seconds over the peer's, turn by turn, and of these the median; CPU seconds: of all "
+            "cores together")
 
 
 def peers_python():
@@ -111,7 +112,10 @@ def median(numbers):
 
 
 def row(title, targets, settings, ours, peer=(), note=None):
-    """A row of `results` from what the runs of each side returned.
+    """A row of `results` from what the runs of each side returned, in the order of the turns.
+
+    A ratio is formed within each turn, whose two sides ran one after the other, and the median is of these: a ratio of
+    the two medians would set a quick minute of one side against a slow one of the other.
 
     targets : dict
         The most that a measured number may be. A row that misses one needs a note that says why.
@@ -125,8 +129,7 @@ def row(title, targets, settings, ours, peer=(), note=None):
         for name, key in (("ratio", "seconds"), ("CPU ratio", "CPU seconds")):
             if key not in ours[0]:
                 continue
-            turns = [mine[key] / theirs[key] for mine, theirs in zip(ours, peer)]
-            measured[name] = median(turns) | {"value": measured[key]["value"] / measured[f"{key}, peer"]["value"]}
+            measured[name] = median([mine[key] / theirs[key] for mine, theirs in zip(ours, peer, strict=True)])
     source = " ".join(next(iter(peer_versions.items()), ()))
     settings = settings | {"turns": len(ours)} | ({"peer versions": peer_versions} if peer_versions else {})
     made = {"title": title, "measured": measured, "published": {}, "source": source, "settings": settings,

@@ -1,7 +1,8 @@
 """What the tricks of the package buy: each on and off, by turns, on MovieLens 1M, every core that torch takes.
 
 fused-adam-bpr-mf: one pass over each weight in place of a dozen; off: `torch.optim.Adam` as it comes.
-rows-bpr-mf: item vectors picked by `index_select`, whose gradient is summed without a sort; off: `table[numbers]`.
+rows-bpr-mf: item vectors picked by `index_select`, whose gradient adds whole rows; off: `table[numbers]`, whose gradient
+adds number by number.
 negatives-bpr-mf: negatives drawn for many batches together; off: for each batch.
 halves-neumf: the first layer's half of a user and of an item computed once each when whole catalogues are ranked; off:
 the two vectors side by side go through all layers, pair by pair, in pieces of the same size.
@@ -167,7 +168,7 @@ def neumf_bfloat16(folder):
 
 TRICKS = {  # name of the row: (title, on, off, settings)
     "fused-adam-bpr-mf": ("Fused Adam, BPR-MF", bpr, bpr_plain_adam, {"epochs": EPOCHS["bpr"]}),
-    "rows-bpr-mf": ("Gradients without a sort, BPR-MF", bpr, bpr_indexed, {"epochs": EPOCHS["bpr"]}),
+    "rows-bpr-mf": ("Gradients added by whole rows, BPR-MF", bpr, bpr_indexed, {"epochs": EPOCHS["bpr"]}),
     "negatives-bpr-mf": ("Negatives of many batches together, BPR-MF", bpr, bpr_drawn_by_batch,
                          {"epochs": EPOCHS["bpr"]}),
     "halves-neumf": ("Halves of the first layer once, NeuMF ranking", neumf, neumf_pair_by_pair, {}),

@@ -10,26 +10,30 @@ questions, histories and masks for models that were trained on
 The content profile learns nothing from events: it is the same in all three. *Same day*: the question's item was
 reviewed on the day of the item before it; *later*: on a later day.
 
-controls_amazon_scientific: the rows of `experiments/hybrids.py` that the page compares, trained anew with two seeds, for
-paired differences. Weights of the mixes are those that validation chose there. *Cold*: the item was met fewer than 5
-times in training. `sasrec+sasrec` mixes the same network from two seeds: what mixing gives without a second kind of
-model.
+controls_amazon_scientific: Industrial and Scientific, each user's last item; the models of `experiments/hybrids.py`
+that train in seconds, for paired differences. *Cold*: the item was met fewer than 5 times in training. `mf refit` is
+the same factorization, trained with each user's item before the last too: the event that it otherwise has not seen
+when the last one is asked.
 
-`--models FOLDER` keeps what was trained there, and takes from it what is there.
+controls_amazon_taobao: the rules of `experiments/behaviours.py` and how often each item was met, question by question.
+
+controls_amazon_shop: the models of the chapter on its shop, two seeds of those that train at random. EASE and the
+neighbours read as many of the latest events as validation says. *Cold*: the item was met fewer than 10 times in
+training; *among cold*: the same questions, and only cold items are ranked.
 """
 
 import argparse
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
+import behaviours
 import hybrids
 import recbook
 from recbook import results
-from recbook.checkpoints import load_model, save_model
 from recbook.evaluation import Comparison, Report, average
 from recbook.models import Weighted, find_model
 
@@ -37,16 +41,19 @@ METRIC = "NDCG@10"
 WEEK = 7 * 86_400
 SEEDS = (0, 1)
 LAST_TENTH = 0.9
-BEAUTY = {"knn": hybrids.OF_IDS["item-knn"][1], "ease": hybrids.OF_IDS["ease"][1]}
 BEAUTY_PAIRS = [("knn future", "profile"), ("knn past", "profile"), ("knn weekly", "profile"),
-                ("knn future", "knn weekly"), ("knn weekly", "knn past"), ("ease future", "knn future"),
-                ("ease past", "knn past"), ("ease past", "profile")]
-MIXES = {"sasrec+content": ("sasrec", "content", 0.5), "sasrec+ease": ("sasrec", "ease", 0.9),
-         "sasrec+sasrec": ("sasrec", "sasrec", 0.5)}
-SCIENTIFIC_PAIRS = [("ease", "sasrec"), ("ease", "content"), ("sasrec", "content"), ("sasrec+content", "sasrec"),
-                    ("sasrec+content", "sasrec+sasrec"), ("sasrec+ease", "sasrec+content"),
-                    ("sasrec+ease", "sasrec+sasrec"), ("sasrec+sasrec", "sasrec"), ("content-profile", "sasrec"),
-                    ("content-profile", "sasrec+content"), ("sasrec", "ease")]
+                ("knn future", "knn weekly"), ("knn weekly", "knn past")]
+SOLVED = ("popularity", "item-knn", "ease", "content-profile")
+SCIENTIFIC_PAIRS = [("ease", "item-knn"), ("ease", "content-profile"), ("content-profile", "item-knn"),
+                    ("item-knn", "content-profile"), ("mf refit", "mf")]
+TAOBAO_PAIRS = [("seen-but-last", "cart"), ("seen-but-last", "most often"), ("seen-but-last", "seen"), ("cart", "seen")]
+SHOP = {"n_users": 1200, "n_events": 80_000, "cold_items": 0.3}
+LSTM = {"dim": 32, "hidden": 64, "length": 20, "cell": "lstm", "categories": (), "dropout": 0.1}
+WORDS = {**LSTM, "text": "cnn", "n_words": 600, "words": 16}
+READS = (5, 10, 20, 50, None)
+SHOP_PAIRS = [("content", "EASE"), ("content", "MF"), ("content", "ids"), ("content", "item neighbours"),
+              ("content", "personal popularity"), ("fused", "content"), ("fused", "MF"), ("EASE", "MF"),
+              ("MF", "personal popularity"), ("content", "popularity"), ("EASE", "personal popularity")]
 
 
 def fitted(settings, split):
@@ -55,16 +62,16 @@ def fitted(settings, split):
     return find_model(settings.pop("model"))(split.n_users, split.n_items, **settings).fit(split)
 
 
-def save(name, title, protocol, reports, parts, pairs, dataset, start, settings, seeds=(0,)):
+def save(name, title, protocol, reports, parts, pairs, dataset, start, settings, seeds=(0,), metric=METRIC):
     """Write a row a report, each metric on each of the parts ({name: (N,) of bool}), and the paired differences."""
     for row, report in reports.items():
         measured, less = {}, {}
         for part, keep in parts.items():
             cut = Comparison({other: found.subset(keep) for other, found in reports.items()})
-            called = f"{METRIC} {part}".strip()
-            measured[called] = results.summary(cut.reports[row].runs or [cut.reports[row]], [METRIC])[METRIC]
+            called = f"{metric} {part}".strip()
+            measured[called] = results.summary(cut.reports[row].runs or [cut.reports[row]], [metric])[metric]
             for other in (b for a, b in pairs if a == row and b in reports):
-                less.setdefault(other, {})[called] = cut.difference(row, other, METRIC)
+                less.setdefault(other, {})[called] = cut.difference(row, other, metric)
         of_row = {"title": row, "measured": measured, "published": {}, "source": "", "settings": settings.get(row, {}),
                   "less": less}
         results.save(name, title, protocol, {row: of_row}, dataset, time.perf_counter() - start, seeds)
@@ -82,7 +89,7 @@ def joined(reports, numbers, size):
     return Report({METRIC: values}, {METRIC: users})
 
 
-def beauty(ease):
+def beauty():
     """What changes when nothing of the future trains."""
     start = time.perf_counter()
     dataset, split = hybrids.data_of("amazon-beauty")
@@ -93,17 +100,15 @@ def beauty(ease):
     week = (asked.now - began) // WEEK
     past = replace(split, train=log[log["timestamp"] < began].reset_index(drop=True))
     profile = fitted(hybrids.ROWS["amazon-beauty"]["content-profile"][1], split)
+    neighbours = hybrids.OF_IDS["item-knn"][1]
     reports = {"profile": recbook.evaluate(profile, asked, [METRIC])}
-    for name, settings in BEAUTY.items():
-        if name == "ease" and not ease:
-            continue
-        for called, trained in (("future", split), ("past", past)):
-            reports[f"{name} {called}"] = recbook.evaluate(fitted(settings, trained), asked, [METRIC])
+    for called, trained in (("future", split), ("past", past)):
+        reports[f"knn {called}"] = recbook.evaluate(fitted(neighbours, trained), asked, [METRIC])
     numbers = [np.flatnonzero(week == one) for one in np.unique(week)]
     weekly = []
     for one, which in zip(np.unique(week), numbers):
         known = replace(split, train=log[log["timestamp"] < began + one * WEEK].reset_index(drop=True))
-        model = fitted(BEAUTY["knn"], known)
+        model = fitted(neighbours, known)
         weekly.append(recbook.evaluate(model, asked.subset(week == one), [METRIC]))
     reports["knn weekly"] = joined(weekly, numbers, len(asked))
     parts = {"": np.ones(len(asked), dtype=bool), "same day": before == asked.now, "later": before < asked.now}
@@ -120,52 +125,115 @@ def facts_of(split, past):
     """How much of the usual training happens after a question."""
     when = np.sort(split.train["timestamp"].to_numpy())
     after = 1 - np.searchsorted(when, split.test.now, side="right") / len(when)
-    return {"questions with later training": float((after > 0).mean()), "share of training that is later":
-            float(after.mean()), "of the last tenth": float(after[split.test.now > past.train["timestamp"].max()].mean())}
+    late = split.test.now > past.train["timestamp"].max()
+    return {"questions with later training": float((after > 0).mean()), "share of training that is later": float(after.mean()),
+            "of the last tenth": float(after[late].mean())}
 
 
-def scientific(folder):
-    """Which orders stand when each question is compared with itself."""
+def scientific():
+    """Which orders of the fast models stand, and what a factorization misses of the event in between."""
     start = time.perf_counter()
     dataset, split = hybrids.data_of("amazon-scientific")
     rows = hybrids.ROWS["amazon-scientific"]
-    models = {name: [fitted(rows[name][1], split)] * len(SEEDS) for name in ("ease", "content-profile")}
-    for name in ("sasrec", "content"):
-        models[name] = [trained(name, rows[name][1], split, seed, folder) for seed in SEEDS]
-    for name, (first, second, weight) in MIXES.items():
-        others = models[second] if first != second else models[second][::-1]
-        models[name] = [Weighted(*pair, weight=weight) for pair in zip(models[first], others)]
-    models["sasrec+sasrec"] = models["sasrec+sasrec"][:1]               # of two seeds there is one such pair
-    reports = {name: average([recbook.evaluate(model, split.test, [METRIC], seed=seed) for seed, model in
-                              enumerate(some[:1] if name in ("ease", "content-profile") else some)])
-               for name, some in models.items()}
+    reports = {name: recbook.evaluate(fitted(rows[name][1], split), split.test, [METRIC]) for name in SOLVED}
+    refit = replace(split, train=split.refit().train)
+    for name, trained in (("mf", split), ("mf refit", refit)):
+        models = [hybrids.train(trained, rows["mf"][1], seed, "cpu")[0] for seed in SEEDS]
+        reports[name] = average([recbook.evaluate(model, split.test, [METRIC], seed=seed)
+                                 for seed, model in zip(SEEDS, models)])
     parts = {"": np.ones(len(split.test), dtype=bool), "cold": hybrids.met(split, "item")[split.test.target] < 5}
-    save("controls_amazon_scientific", "Amazon Industrial and Scientific, paired differences", hybrids.LAST_ITEM,
-         reports, parts, SCIENTIFIC_PAIRS, dataset, start,
-         {name: {"weight": weight} for name, (_, _, weight) in MIXES.items()}, SEEDS)
+    save("controls_amazon_scientific", "Amazon Industrial and Scientific, each user's last item", hybrids.LAST_ITEM,
+         reports, parts, SCIENTIFIC_PAIRS, dataset, start, {name: rows[name][1] for name in SOLVED}, SEEDS)
 
 
-def trained(name, settings, split, seed, folder):
-    """A network of `experiments/hybrids.py`; kept in the folder, or taken from it."""
-    kept = folder and Path(folder) / f"{name}-{seed}"
-    if kept and kept.exists():
-        return load_model(kept)[0]
-    model, _ = hybrids.train(split, settings, seed, "cpu")
-    if kept:
-        save_model(model, kept)
-    return model
+def taobao():
+    """Rules about the next purchase, on the same questions."""
+    start = time.perf_counter()
+    dataset, split = behaviours.data()
+    models = {name: behaviours.train(split, behaviours.ROWS[name][1])[0] for name in ("seen", "seen-but-last", "cart")}
+    models["most often"] = recbook.PersonalPopularity(split.n_users, split.n_items).fit(split)
+    reports = {name: recbook.evaluate(model, split.test, ["Recall@10"]) for name, model in models.items()}
+    parts = {"": np.ones(len(split.test), dtype=bool)}
+    save("controls_amazon_taobao", behaviours.TITLE, behaviours.PROTOCOL, reports, parts, TAOBAO_PAIRS, dataset, start,
+         {}, metric="Recall@10")
+
+
+class Among(recbook.Recommender):
+    """A model whose list holds some items only: `allowed` (n_items,) of bool."""
+
+    def __init__(self, model, allowed):
+        super().__init__()
+        self.model, self.allowed, self.reads = model, torch.tensor(allowed), model.reads
+
+    def scores(self, context, items=None):
+        return torch.as_tensor(self.model.scores(context)).masked_fill(~self.allowed, -torch.inf)
+
+
+def shop():
+    """The chapter's models: two seeds, three columns, and the new items apart."""
+    start = time.perf_counter()
+    dataset = recbook.load("shop", **SHOP)
+    split = recbook.by_time(dataset)
+    sizes = split.n_users, split.n_items
+    few = split.validation.subset(np.arange(len(split.validation)) % 4 == 0)
+
+    def read(kind, **settings):
+        """The model that reads as much as validation says, and how much that is."""
+        model, found = kind(*sizes, **settings).fit(split), {}
+        for model.reads in READS:
+            found[model.reads] = recbook.evaluate(model, few, [METRIC])[METRIC]
+        model.reads = max(found, key=found.get)
+        return model
+
+    models = {"popularity": [recbook.Popularity(*sizes).fit(split)],
+              "personal popularity": [read(recbook.PersonalPopularity)],
+              "item neighbours": [read(recbook.ItemKNN, k=50, shrink=10.0)],
+              "EASE": [read(recbook.EASE, l2=500.0)], "MF": [], "ids": [], "content": [], "fused": [],
+              "observer": [recbook.Observer(dataset)]}
+    settings = {name: {"reads": models[name][0].reads} for name in ("personal popularity", "item neighbours", "EASE")}
+    weights = []
+    for seed in SEEDS:
+        for name, kind, options, training in (
+                ("MF", recbook.LogisticMF, {"dim": 8, "l2": 0.03}, {"epochs": 10, "batch_size": 4096}),
+                ("ids", recbook.ContentGRU, {**LSTM, "ids": True}, {"epochs": 10, "patience": 2}),
+                ("content", recbook.ContentGRU, WORDS, {"epochs": 10, "patience": 2})):
+            recbook.seed_everything(seed)
+            model = kind(*sizes, **options)
+            recbook.fit(model, replace(split, validation=few), learning_rate=0.01, seed=seed, progress=False,
+                        device="cpu", **training)
+            models[name].append(model)
+        found = {weight: recbook.evaluate(Weighted(models["MF"][-1], models["content"][-1], weight=weight), few,
+                                          [METRIC])[METRIC] for weight in (0, 0.1, 0.2, 0.3, 0.5, 1)}
+        weights.append(max(found, key=found.get))
+        models["fused"].append(Weighted(models["MF"][-1], models["content"][-1], weight=weights[-1]))
+        settings["fused"] = {"weight": list(weights), "validation": {str(key): value for key, value in found.items()}}
+    compared = recbook.compare(models, on=split.test, metrics=[METRIC])
+    results.save_comparison("controls_amazon_shop", "The chapter's shop", split.test.protocol(), compared, dataset,
+                            time.perf_counter() - start, SEEDS, settings, SHOP_PAIRS)
+    print(compared.by_answer().round(4).to_string(), settings, sep="\n", flush=True)
+    cold = hybrids.met(split, "item") < 10
+    asked = split.test.subset(cold[split.test.target])
+    models["chance"] = [recbook.Popularity(*sizes)]
+    for called, allowed in (("all items", np.ones(len(cold), dtype=bool)), ("among cold", cold)):
+        reports = {f"{name}, {called}": average([recbook.evaluate(Among(model, allowed), asked, [METRIC])
+                                                 for model in models[name]])
+                   for name in ("chance", "EASE", "ids", "content", "fused", "observer")}
+        save("controls_amazon_cold", "The chapter's shop, questions about cold items",
+             "cold: the item was met fewer than 10 times in training", reports,
+             {"": np.ones(len(asked), dtype=bool)},
+             [(f"content, {called}", f"{other}, {called}") for other in ("chance", "ids", "EASE")], dataset, start,
+             {f"chance, {called}": {"cold items": int(cold.sum()), "items": len(cold), "questions": len(asked)}}, SEEDS)
+
+
+STUDIES = {"beauty": beauty, "scientific": scientific, "taobao": taobao, "shop": shop}
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="controls_amazon", description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", choices=("beauty", "scientific"), help="default: both")
-    parser.add_argument("--without-ease", action="store_true", help="Beauty without EASE, which takes minutes")
-    parser.add_argument("--models", help="a folder for what is trained")
+    parser.add_argument("--only", choices=STUDIES, help="default: all of them")
     arguments = parser.parse_args(argv)
-    if arguments.only != "scientific":
-        beauty(not arguments.without_ease)
-    if arguments.only != "beauty":
-        scientific(arguments.models)
+    for name in [arguments.only] if arguments.only else STUDIES:
+        STUDIES[name]()
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ import pandas as pd
 import torch
 
 from recbook.data.batches import Negatives
-from recbook.data.splits import binary_matrix
-from recbook.errors import ModelError
+from recbook.data.splits import Cases, binary_matrix
+from recbook.errors import ModelError, UnknownName
 from recbook.metrics import LOWER_IS_BETTER, RATING, Ranks, parse
 from recbook.models.base import best
 
 METRICS = ("HR@10", "NDCG@10", "MRR")
+PARTS = ("all", "again", "new")  # of the questions, by their answer
 BLOCK = 1_000_000  # scores held at a time: 4 MB stay in the processor's cache
 
 
@@ -24,10 +25,12 @@ class Report:
     values : dict of arrays   each metric, case by case (N,); for RMSE and MAE the squared or absolute error of each
         rating that was given
     users : dict of arrays   for each metric, whom each of its values is about: values of one user are not independent
+    runs : tuple of Report   of an average over seeds, the report of each
     """
 
     values: dict
     users: dict
+    runs: tuple = ()
 
     def __getitem__(self, metric):
         """The mean over cases."""
@@ -38,6 +41,14 @@ class Report:
         means = finish(metric, bootstrap(self.values[metric], self.users[metric], draws, seed))
         return tuple(np.quantile(means, [(1 - level) / 2, (1 + level) / 2]))
 
+    def subset(self, keep):
+        """The report on the cases where the boolean array `keep` (N,) is true."""
+        if any(len(values) != len(keep) for values in self.values.values()):
+            raise ModelError("RMSE and MAE are not measured case by case and cannot be cut by cases.")
+        return Report({metric: values[keep] for metric, values in self.values.items()},
+                      {metric: users[keep] for metric, users in self.users.items()},
+                      tuple(run.subset(keep) for run in self.runs))
+
     def to_frame(self):
         """One row a metric: `value`, `low`, `high`."""
         rows = {metric: (self[metric], *self.interval(metric)) for metric in self.values}
@@ -45,6 +56,12 @@ class Report:
 
     def _repr_html_(self):
         return self.to_frame().round(4).to_html()
+
+
+def average(reports):
+    """One report of several on the same cases, such as one a seed: each case's values averaged."""
+    values = {metric: np.mean([report.values[metric] for report in reports], axis=0) for metric in reports[0].values}
+    return Report(values, reports[0].users, tuple(reports))
 
 
 def finish(metric, mean):
@@ -218,9 +235,47 @@ def draw_again(size, draws, seed):
 
 @dataclass(frozen=True)
 class Comparison:
-    """Several models on the same cases."""
+    """Several models on the same cases.
+
+    reports : dict   {name of a model: Report}
+    cases : Cases or None   the questions that were asked
+    """
 
     reports: dict
+    cases: Cases | None = None
+
+    def part(self, name):
+        """The same comparison on a part of the questions: a `Comparison`.
+
+        "again": those whose answer stands in the history, an item that this user met before; "new": the others;
+        "all" of them. Every question must have one right answer.
+        """
+        if name not in PARTS:
+            raise UnknownName("part of the questions", name, PARTS)
+        if name == "all":
+            return self
+        if self.cases is None or len(self.cases.case) != len(self.cases):
+            raise ModelError("Only questions with one right answer each are cut into answers met again and new ones.")
+        again = self.cases.again()
+        keep = again if name == "again" else ~again
+        if not keep.any():
+            raise ModelError(f"No question has an answer that is {name}.")
+        return Comparison({model: report.subset(keep) for model, report in self.reports.items()},
+                          self.cases.subset(keep))
+
+    def by_answer(self, metric="NDCG@10"):
+        """A metric on all questions, on those whose answer was met before (*again*), and on the others (*new*).
+
+        One row a model; the columns are `PARTS`. The first row holds each part's share of the questions.
+        """
+        parts = {part: self.part(part) for part in PARTS}
+        rows = {name: {part: cut.reports[name][metric] for part, cut in parts.items()} for name in self.reports}
+        share = {part: len(cut.cases) / len(self.cases) for part, cut in parts.items()}
+        return pd.DataFrame.from_dict({"share of the questions": share} | rows, orient="index")
+
+    def protocol(self):
+        """How the numbers were measured, in one sentence."""
+        return self.cases.protocol()
 
     def to_frame(self, *metrics):
         """One row a model; for each metric its mean and the ends of its 95 % interval."""
@@ -263,8 +318,16 @@ class Comparison:
 
 
 def compare(models, on, metrics=METRICS, seed=0):
-    """Evaluate several models, {name: model}, on the same cases: a `Comparison`."""
-    return Comparison({name: evaluate(model, on, metrics, seed) for name, model in models.items()})
+    """Evaluate several models, {name: model}, on the same cases: a `Comparison`.
+
+    In place of a model may stand a list of them, trained alike from several seeds: they are averaged case by case.
+    """
+    def report(model):
+        if isinstance(model, (list, tuple)):
+            return average([evaluate(one, on, metrics, seed) for one in model])
+        return evaluate(model, on, metrics, seed)
+
+    return Comparison({name: report(model) for name, model in models.items()}, on)
 
 
 # ------------------------------------------------------------------------------------------------ beyond accuracy

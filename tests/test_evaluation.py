@@ -482,3 +482,54 @@ def test_as_many_right_items_as_cases_need_not_be_one_each():
     scores = torch.tensor([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]])
     ranks = places(scores, torch.tensor([0, 0]), torch.tensor([0, 2]), torch.Generator())
     assert ranks.tolist() == [0, 2]
+
+
+# ------------------------------------------------------------------------------------------------ again and new
+
+
+def three_questions():
+    """Users a and b are asked for an item that they met, c for one that is new; scores by a table."""
+    frame = pd.DataFrame([("a", 0), ("a", 1), ("a", 0), ("b", 2), ("b", 2), ("b", 2), ("c", 0), ("c", 1), ("c", 2)],
+                         columns=["user", "item"])
+    return recbook.leave_last_out(recbook.from_frame(frame), mask=None).test
+
+
+GOOD_ON_OLD = [[3.0, 2, 1], [1, 2, 3], [3, 2, 1]]
+GOOD_ON_NEW = [[2.0, 3, 1], [1, 3, 2], [1, 2, 3]]
+
+
+def test_a_comparison_is_cut_by_whether_the_answer_was_met_before():
+    cases = three_questions()
+    result = recbook.compare({"old": Table(GOOD_ON_OLD), "new": Table(GOOD_ON_NEW)}, on=cases, metrics=["MRR"])
+    assert cases.again().tolist() == [True, True, False]
+    frame = result.by_answer("MRR")
+    assert frame.columns.tolist() == ["all", "again", "new"]
+    assert frame.loc["share of the questions"].tolist() == approx([1, 2 / 3, 1 / 3])
+    assert frame.loc["old"].tolist() == approx([(1 + 1 + 1 / 3) / 3, 1, 1 / 3])
+    assert frame.loc["new"].tolist() == approx([(1 / 2 + 1 / 2 + 1) / 3, 1 / 2, 1])
+    assert result.part("all") is result
+    again, new = result.part("again"), result.part("new")
+    assert (len(again.cases), len(new.cases)) == (2, 1)
+    assert again.difference("old", than="new", metric="MRR")["difference"] == approx(1 / 2)
+    assert new.difference("old", than="new", metric="MRR")["difference"] == approx(-2 / 3)
+    assert "one right item each; all 3 items are ranked; nothing is masked" in result.protocol()
+
+
+def test_what_cannot_be_cut_says_so():
+    with pytest.raises(ModelError, match="one right answer each"):
+        recbook.compare({"a": Table([[1.0, 2, 3]])}, on=cases_of([[0, 1]], 3)).part("new")
+    with pytest.raises(ModelError, match="answer that is again"):
+        recbook.compare({"a": Table([[1.0, 2, 3]])}, on=cases_of([[0]], 3)).part("again")
+    with pytest.raises(recbook.UnknownName, match="Did you mean 'new'"):
+        recbook.compare({"a": Table([[1.0, 2, 3]])}, on=cases_of([[0]], 3)).part("news")
+    with pytest.raises(ModelError, match="RMSE"):
+        Report({"RMSE": np.ones(2)}, {"RMSE": np.arange(2)}).subset(np.array([True, False, True]))
+
+
+def test_models_of_several_seeds_are_averaged_case_by_case():
+    cases = three_questions()
+    one, two = Table(GOOD_ON_OLD), Table(GOOD_ON_NEW)
+    both = recbook.compare({"both": [one, two], "one": one}, on=cases, metrics=["MRR"])
+    expected = (recbook.evaluate(one, cases, ["MRR"]).values["MRR"] + recbook.evaluate(two, cases, ["MRR"]).values["MRR"]) / 2
+    assert both.reports["both"].values["MRR"].tolist() == expected.tolist()
+    assert [run["MRR"] for run in both.part("again").reports["both"].runs] == [1.0, 0.5]

@@ -127,6 +127,25 @@ class Cases:
             now=torch.tensor(self.now[rows], device=device),
         )
 
+    def protocol(self):
+        """How models are measured on these cases, in one sentence."""
+        asked = f"{len(self):,} questions about {len(np.unique(self.users)):,} users"
+        answers = "one right item each" if len(self.case) == len(self) else f"{len(self.case):,} right items"
+        ranked = (f"{self.candidates.shape[1]} given candidates are ranked" if self.candidates is not None
+                  else f"all {self.n_items:,} items are ranked")
+        masked = ("nothing is masked" if self.masked is None
+                  else "what a user has in the known part is masked")
+        return f"{asked}, {answers}; {ranked}; {masked}; ties are broken at random."
+
+    def again(self):
+        """Whether each right item stands in the history that its case is given, an item met *again*: (P,) of bool."""
+        log = self.log
+        pairs = pd.DataFrame({"user": log.users, "item": log.items, "row": np.arange(len(log.items))})
+        first = pairs.drop_duplicates(["user", "item"])                 # the first time that a user met an item
+        asked = pd.DataFrame({"user": self.users[self.case], "item": self.target})
+        row = asked.merge(first, how="left", on=["user", "item"])["row"].to_numpy()     # NaN: never
+        return row < self.ends[self.case]
+
     def subset(self, keep):
         """Only the cases where the boolean array `keep` (N,) is true: a slice of users to look at closely."""
         keep = np.asarray(keep, dtype=bool)

@@ -12,7 +12,7 @@ from recbook.models.item2vec import Item2Vec
 from recbook.models.neighbours import ItemKNN, RP3Beta, UserKNN
 from recbook.models.neumf import GMF, MLP, NeuMF
 from recbook.models.observer import Observer, Oracle, TasteObserver
-from recbook.models.popularity import Popularity
+from recbook.models.popularity import PersonalPopularity, Popularity
 from recbook.models.profiles import ContentProfile
 from recbook.models.rating_neighbours import KNNBaseline, RatingKNN
 from recbook.models.recurrent import GRU4Rec, MaxPooledRNN
@@ -21,6 +21,7 @@ from recbook.models.social import Friends
 
 MODELS = {
     "popularity": Popularity,
+    "personal-popularity": PersonalPopularity,
     "bias": Bias,
     "funk-svd": FunkSVD,
     "svd++": SVDPlusPlus,

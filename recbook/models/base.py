@@ -5,6 +5,7 @@ import inspect
 import torch
 from torch import nn
 
+from recbook.data.histories import latest
 from recbook.errors import ModelError
 
 
@@ -47,6 +48,12 @@ class Recommender(nn.Module):
         """What each item answers to a `question`: (n_items, D)."""
         raise ModelError(f"The scores of {type(self).__name__} are no products of a question and an item's answer.")
 
+    def history(self, context):
+        """The items that the model reads, the last `reads` of each case: (B, L), oldest first, then -1."""
+        if self.reads is None or context.items.shape[1] <= self.reads:
+            return context.items
+        return latest(type(context)(items=context.items), self.reads).items
+
     @property
     def config(self):
         """The constructor's arguments."""
@@ -57,6 +64,13 @@ class Recommender(nn.Module):
     def top(self, context, k=10, exclude=None):
         """The k best items of each case: (items (B, k), scores (B, k)). `exclude` (B, E), padded with -1, are left out."""
         return best(self.scores(context), k, exclude)
+
+
+def events_read(reads):
+    """That number of events, None for all of them, if a history can be read so."""
+    if reads is not None and (type(reads) is not int or reads < 1):
+        raise ModelError(f"reads={reads!r}: a model reads at least 1 event of a history, or None for all of them.")
+    return reads
 
 
 def best(scores, k, exclude=None):

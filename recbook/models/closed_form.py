@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from scipy.sparse.linalg import svds
 
-from recbook.models.base import Recommender, interaction_matrix, products, select
+from recbook.models.base import Recommender, events_read, interaction_matrix, products, select
 
 
 class Bias(Recommender):
@@ -51,13 +51,12 @@ class PureSVD(Recommender):
     """The first `dim` singular vectors of the 0/1 matrix X: scores are x_u V V^T, a history seen through its factors.
 
     Cremonesi, Koren and Turrin, *Performance of Recommender Algorithms on Top-N Recommendation Tasks*, RecSys 2010.
+    Only the last `reads` events of a history are looked at; None: all of them.
     """
 
-    reads = None
-
-    def __init__(self, n_users, n_items, dim=32):
+    def __init__(self, n_users, n_items, dim=32, reads=None):
         super().__init__()
-        self.n_users, self.n_items, self.dim = n_users, n_items, dim
+        self.n_users, self.n_items, self.dim, self.reads = n_users, n_items, dim, events_read(reads)
         self.register_buffer("item", torch.zeros(n_items, dim))
 
     def fit(self, split):
@@ -67,7 +66,7 @@ class PureSVD(Recommender):
         return self
 
     def scores(self, context, items=None):
-        history = interaction_matrix(context.items, self.n_items, self.item.dtype)     # (B, n_items)
+        history = interaction_matrix(self.history(context), self.n_items, self.item.dtype)     # (B, n_items)
         return products(history @ self.item, self.item, items)
 
 
@@ -75,14 +74,12 @@ class EASE(Recommender):
     """Each item is predicted from the others by ridge regression with a zero diagonal.
 
     Steck, *Embarrassingly Shallow Autoencoders for Sparse Data*, WWW 2019: with P = (X^T X + l2 I)^-1 the weight of
-    item i for item j is -P_ij / P_jj.
+    item i for item j is -P_ij / P_jj. Only the last `reads` events of a history are looked at; None: all of them.
     """
 
-    reads = None
-
-    def __init__(self, n_users, n_items, l2=100.0):
+    def __init__(self, n_users, n_items, l2=100.0, reads=None):
         super().__init__()
-        self.n_users, self.n_items, self.l2 = n_users, n_items, l2
+        self.n_users, self.n_items, self.l2, self.reads = n_users, n_items, l2, events_read(reads)
         self.register_buffer("weight", torch.zeros(n_items, n_items))
 
     def fit(self, split):
@@ -96,7 +93,7 @@ class EASE(Recommender):
         return self
 
     def scores(self, context, items=None):
-        history = interaction_matrix(context.items, self.n_items, self.weight.dtype)   # (B, n_items)
+        history = interaction_matrix(self.history(context), self.n_items, self.weight.dtype)   # (B, n_items)
         return select(history @ self.weight, items)
 
 
@@ -109,13 +106,14 @@ class IALS(Recommender):
         sum over met (u, i) of (1 - p_u . q_i)^2  +  unmet_weight * sum over all (u, i) of (p_u . q_i)^2
         +  l2 * sum over u of (n_u + unmet_weight * n_items)^exponent |p_u|^2  +  the same for items
 
-    A user's vector is solved for from the history at hand, so that new users and new events need no training.
+    A user's vector is solved for from the history at hand, the last `reads` events of it (None: all of them), so that
+    new users and new events need no training.
     """
 
-    reads = None
-
-    def __init__(self, n_users, n_items, dim=32, unmet_weight=0.1, l2=0.01, exponent=1.0, sweeps=10, seed=0):
+    def __init__(self, n_users, n_items, dim=32, unmet_weight=0.1, l2=0.01, exponent=1.0, sweeps=10, seed=0,
+                 reads=None):
         super().__init__()
+        self.reads = events_read(reads)
         self.n_users, self.n_items, self.dim = n_users, n_items, dim
         self.unmet_weight, self.l2, self.exponent, self.sweeps, self.seed = unmet_weight, l2, exponent, sweeps, seed
         self.register_buffer("item", torch.zeros(n_items, dim))
@@ -149,10 +147,11 @@ class IALS(Recommender):
         return torch.linalg.solve(normal, vectors.sum(1))               # by LU, here a third faster than by Cholesky
 
     def scores(self, context, items=None):
-        if context.items.shape[1] == 0:
+        history = self.history(context)
+        if history.shape[1] == 0:
             vectors = self.item.new_zeros(len(context), self.dim)
         else:
-            history = distinct_items(context.items)
+            history = distinct_items(history)
             vectors = self.solve(self.item, self.unmet_weight * self.item.T @ self.item, history)
         return products(vectors, self.item, items)
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from recbook.errors import ModelError, UnknownName
-from recbook.models.base import Recommender, interaction_matrix, select
+from recbook.models.base import Recommender, events_read, interaction_matrix, select
 from recbook.models.sparse import Lists
 
 BLOCK = 2_000_000  # similarities of users held at a time
@@ -47,11 +47,9 @@ class ItemNeighbours(Recommender):
     weight : (n_items, k)
     """
 
-    reads = None
-
-    def __init__(self, n_users, n_items, k):
+    def __init__(self, n_users, n_items, k, reads):
         super().__init__()
-        self.n_users, self.n_items, self.k = n_users, n_items, at_least_one(k)
+        self.n_users, self.n_items, self.k, self.reads = n_users, n_items, at_least_one(k), events_read(reads)
         self.register_buffer("neighbours", torch.full((n_items, k), -1))
         self.register_buffer("weight", torch.zeros(n_items, k))
 
@@ -67,7 +65,7 @@ class ItemNeighbours(Recommender):
         return self
 
     def scores(self, context, items=None):
-        history = interaction_matrix(context.items, self.n_items, self.weight.dtype)   # (B, n_items)
+        history = interaction_matrix(self.history(context), self.n_items, self.weight.dtype)   # (B, n_items)
         met = F.pad(history, (0, 1)).T.contiguous()                     # (n_items + 1, B)  no one meets the last row
         neighbours = torch.where(self.neighbours < 0, self.n_items, self.neighbours)
         scores = F.embedding_bag(neighbours, met, mode="sum", per_sample_weights=self.weight)
@@ -84,10 +82,12 @@ class ItemKNN(ItemNeighbours):
     shrink : float
         How sceptical to be of items that few have met.
     similarity : "cosine" or "jaccard"
+    reads : int or None
+        How many of the latest events of a history are looked at; None for all of them.
     """
 
-    def __init__(self, n_users, n_items, k=50, shrink=0.0, similarity="cosine"):
-        super().__init__(n_users, n_items, k)
+    def __init__(self, n_users, n_items, k=50, shrink=0.0, similarity="cosine", reads=None):
+        super().__init__(n_users, n_items, k, reads)
         self.shrink, self.similarity = shrink, known_similarity(similarity)
 
     def weights(self, split):
@@ -106,8 +106,8 @@ class RP3Beta(ItemNeighbours):
     as the walk comes to what is popular too often. The first step is the same for every item of a history.
     """
 
-    def __init__(self, n_users, n_items, k=100, alpha=1.0, beta=0.6):
-        super().__init__(n_users, n_items, k)
+    def __init__(self, n_users, n_items, k=100, alpha=1.0, beta=0.6, reads=None):
+        super().__init__(n_users, n_items, k, reads)
         self.alpha, self.beta = alpha, beta
 
     def weights(self, split):
@@ -129,22 +129,21 @@ class UserKNN(Recommender):
     Parameters
     ----------
     k : int
-    shrink, similarity : as in `ItemKNN`
+    shrink, similarity, reads : as in `ItemKNN`
     keeps : "history" or "user"
         Whose k counts. "history": its neighbours are the k users most like it. "user": its neighbours are the users
         to whom it is as similar as their k-th most similar user, as in the code of Ferrari Dacrema et al. (TOIS 2021):
         those who are like everybody, because they met a lot, are then asked less.
     """
 
-    reads = None
     sized_by_fit = ("items_of.columns", "users_of.columns")
 
-    def __init__(self, n_users, n_items, k=80, shrink=0.0, similarity="cosine", keeps="history"):
+    def __init__(self, n_users, n_items, k=80, shrink=0.0, similarity="cosine", keeps="history", reads=None):
         super().__init__()
         if keeps not in ("history", "user"):
             raise UnknownName("side that keeps k neighbours", keeps, ("history", "user"))
         self.n_users, self.n_items, self.k, self.keeps = n_users, n_items, at_least_one(k), keeps
-        self.shrink, self.similarity = shrink, known_similarity(similarity)
+        self.shrink, self.similarity, self.reads = shrink, known_similarity(similarity), events_read(reads)
         self.items_of, self.users_of = Lists(n_users), Lists(n_items)
         self.register_buffer("least", torch.zeros(n_users))             # similarity of each user's k-th neighbour
 
@@ -164,7 +163,7 @@ class UserKNN(Recommender):
 
     def all_scores(self, context):
         """Scores of the whole catalogue: (B, n_items)."""
-        alike = self.alike(interaction_matrix(context.items, self.n_items).T, context.users)       # (n_users, B)
+        alike = self.alike(interaction_matrix(self.history(context), self.n_items).T, context.users)   # (n_users, B)
         if self.keeps == "user":
             return self.users_of.sums(alike.masked_fill(alike < self.least[:, None], 0)).T
         top = alike.topk(min(self.k, self.n_users), dim=0)

@@ -4,13 +4,16 @@ Both know the shop's law (`data/shop/world.py`) and its parameters. The *observe
 history and the profile; the hidden taste is a Markov chain over a few types, so its belief about it is exact: the
 forward algorithm of hidden Markov models (Rabiner, *Proceedings of the IEEE* 1989). The *oracle* looks the
 hidden taste up.
+
+A model that is not told what was done with the items, or when, stands under a lower ceiling: an observer who is not told
+it either. What is denied is then hidden like the taste, and the same algorithm keeps the belief about both.
 """
 
 import numpy as np
 import torch
 
-from recbook.data.shop.events import PURCHASE, SESSION_GAP, VIEW, Owned
-from recbook.data.shop.world import State
+from recbook.data.shop.events import PURCHASE, SESSION_GAP, STOP, VIEW, Owned
+from recbook.data.shop.world import NO_CATEGORY, State
 from recbook.errors import ModelError
 from recbook.models.base import Recommender, select
 
@@ -19,67 +22,149 @@ class Observer(Recommender):
     """Ranks by the true probability of the next item given the history: no model can do better on average.
 
     Friends are not consulted, and pictures and texts hold nothing that the observer does not know.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        A simulated shop.
+    behaviours : bool
+        Whether it is told what was done with each item: a look, the cart, a purchase. If not, then nor the ratings: only
+        what was bought is rated.
+    ratings : bool
+        Whether it is told the ratings.
+    pauses : bool
+        Whether it is told when things happened, and so where a visit begins, at the question too. Profiles, and what was
+        on sale at each event, it knows in any case.
+
+    All of this is exact but for one thing. Nobody buys a thing twice; one who is denied the behaviours takes from the
+    number of earlier looks how likely it was bought before, and does not go back to see what followed these looks.
     """
 
     reads = None
 
-    def __init__(self, dataset):
+    def __init__(self, dataset, behaviours=True, ratings=True, pauses=True):
         super().__init__()
         if dataset.truth is None:
             raise ModelError(f"Only a simulated world has an observer; the truth behind {dataset.name} is not known.")
-        self.dataset = dataset
+        if ratings and not behaviours:
+            raise ModelError("behaviours=False needs ratings=False: a rating tells of a purchase.")
+        self.dataset, self.behaviours, self.ratings, self.pauses = dataset, behaviours, ratings, pauses
         self.world = dataset.truth.world
 
     def scores(self, context, items=None):
         """Probability of each item being the next: (B, n_items) or (B, C)."""
-        belief, state = self.follow(context)
-        return select(torch.from_numpy(self.world.next_item(self.belief(context, belief), state)), items)
+        if self.behaviours and self.pauses:
+            belief, state = self.follow(context)
+            return select(torch.from_numpy(self.world.next_item(self.belief(context, belief), state)), items)
+        return select(torch.from_numpy(self.next_item(*self.read(context))), items)
 
     def belief(self, context, belief):
         """How likely each taste is, (B, n_tastes), given what following the history says."""
         return belief
 
     def follow(self, context):
-        """Read the histories: the belief about each user's taste (B, n_tastes), and their `State`, at time `now`."""
-        world, drift = self.world, self.world.parameters.drift
+        """Read the histories: the belief about each user's taste (B, n_tastes), and their `State`, at time `now`.
+
+        Of one who is denied something, the `State` is what it would be at the beginning of a visit, before any purchase.
+        """
+        belief, state = self.read(context)
+        return belief.sum((1, 2)), State(*(value[:, 0, -1] for value in vars(state).values()))
+
+    def read(self, context):
+        """Read the histories: the belief about all that is hidden, and the `State` that goes with each case of it.
+
+        Returns the belief (B, P, K, n_tastes) and a `State` of arrays (B, P, K). P: how much was seen in the visit,
+        nothing, one thing or more (3), and 1 if that is known. K: what was bought last (a category, or none), and 1 if
+        that is known.
+        """
+        world = self.world
         length = (context.items.numpy() >= 0).sum(1)
         order = np.argsort(-length, kind="stable")                      # the longest first: those who go on lie together
         users, now = context.users.numpy()[order], context.now.numpy()[order]
         steps = (np.ascontiguousarray(field.numpy()[order].T)           # (L, B) each
                  for field in (context.items, context.behaviours, context.ratings, context.times))
+        visits, kinds = 1 if self.pauses else 3, 1 if self.behaviours else NO_CATEGORY + 1
+        shape = len(users), visits, kinds
         prior = world.prior[users]
-        belief = prior.copy()
-        state = State.first(world, len(users))
-        owned = Owned(len(users))
+        belief = np.zeros((*shape, prior.shape[1]))
+        belief[:, 0, -1] = prior                                        # nothing seen, nothing bought
+        state = State(*(value.reshape(shape) for value in vars(State.first(world, np.prod(shape))).values()))
+        if not self.behaviours:
+            state.bought[:] = np.arange(kinds)
+        owned, looks = Owned(len(users)), np.zeros((len(users), len(world.item_category)), dtype=np.int16)
         last_time = np.full(len(users), -SESSION_GAP - 1)
         for step, (item, behaviour, rating, time) in enumerate(zip(*steps)):
             going = slice((length > step).sum())
             item, behaviour, rating, time = item[going], behaviour[going], rating[going], time[going]
-            begins = np.flatnonzero(time - last_time[going] > SESSION_GAP)
-            belief[begins] = (1 - drift) * belief[begins] + drift * prior[begins]
-            state.leave(world, begins)
-            state.season[going] = world.season(time)
-            evidence = world.likelihood(item, state.at(going))          # (B, tastes)
-            cart = world.cart_probability(slice(None), item).T
-            cart = np.where((behaviour == VIEW)[:, None], 1 - cart, cart)
-            evidence = evidence * np.where(owned.has(going, item)[:, None], 1.0, cart)
-            rated = np.flatnonzero(~np.isnan(rating))
-            star = world.star_probability(np.arange(belief.shape[1])[:, None], item[rated], users[rated]).T
-            stars = rating[rated, None]
-            evidence[rated] *= star ** (stars - 1) * (1 - star) ** (5 - stars)
+            self.pause(belief, state, prior, time - last_time[going], np.full(len(item), step == 0))
+            state.season[going] = world.season(time)[:, None, None]
+            cells = State(*(value[going].ravel() for value in vars(state).values()))
+            evidence = world.likelihood(np.repeat(item, visits * kinds), cells).reshape(belief[going].shape)
+            cart = world.cart_probability(slice(None), item).T          # (B, tastes)
+            category, rows = world.item_category[item], np.arange(len(item))
+            if self.behaviours:
+                told = np.where((behaviour == VIEW)[:, None], 1 - cart, cart)
+                told = np.where(owned.has(going, item)[:, None], 1.0, told)
+                if self.ratings:
+                    rated = np.flatnonzero(~np.isnan(rating))
+                    star = world.star_probability(np.arange(cart.shape[1])[:, None], item[rated], users[rated]).T
+                    stars = rating[rated, None]
+                    told[rated] *= star ** (stars - 1) * (1 - star) ** (5 - stars)
+                evidence *= told[:, None, None]
             belief[going] *= evidence
-            belief[going] /= belief[going].sum(1, keepdims=True)
-            bought = behaviour == PURCHASE
-            buyers = np.flatnonzero(bought)
-            owned.add(buyers, item[buyers])
-            state.see(world, going, item, bought)
+            belief[going] /= belief[going].sum((1, 2, 3), keepdims=True)
+            if self.behaviours:
+                buyers = np.flatnonzero(behaviour == PURCHASE)
+                owned.add(buyers, item[buyers])
+                state.bought[buyers] = category[buyers, None, None]
+            else:
+                buys = cart * world.buy_probability(item)[:, None]
+                buys *= (1 - buys) ** looks[rows, item][:, None]        # not bought at an earlier look
+                bought = belief[going] * buys[:, None, None]
+                belief[going] -= bought
+                belief[rows, :, category] += bought.sum(2)
+                looks[rows, item] += 1
+            if not self.pauses:                                         # one more thing was seen in the visit
+                belief[going, 2] += belief[going, 1]
+                belief[going, 1], belief[going, 0] = belief[going, 0], 0
+            seen = min(1, visits - 1)
+            state.before_last[going, -1] = state.last[going, -1]
+            state.last[going, seen:] = category[:, None, None]
+            state.style[going, seen:] = world.item_style[item][:, None, None]
             last_time[going] = time
-        begins = np.flatnonzero(now - last_time > SESSION_GAP)
-        belief[begins] = (1 - drift) * belief[begins] + drift * prior[begins]
-        state.leave(world, begins)
-        state.season[:] = world.season(now)
+        self.pause(belief, state, prior, now - last_time, length[order] == 0)
+        state.season[:] = world.season(now)[:, None, None]
         back = np.argsort(order)
         return belief[back], state.at(back)
+
+    def pause(self, belief, state, prior, seconds, first):
+        """After a pause (B,) a visit may begin: the taste may be drawn anew, and what was seen no longer pulls.
+
+        Of the first rows of belief and state, as many as there are pauses. first (B,) : these have seen nothing yet.
+        """
+        drift, rows = self.world.parameters.drift, slice(len(seconds))
+        if self.pauses:
+            rows, share = np.flatnonzero(seconds > SESSION_GAP), 1.0
+            state.leave(self.world, rows)
+        else:
+            share = np.where(first, 1.0, STOP)[:, None, None]
+        begins = share * belief[rows].sum(1)                            # (R, K, tastes)
+        begins = (1 - drift) * begins + drift * prior[rows, None] * begins.sum(2, keepdims=True)
+        belief[rows] *= 1 - (share if self.pauses else share[..., None])
+        belief[rows, 0] += begins
+
+    def next_item(self, belief, state):
+        """Probability of each item being the next, (B, n_items), from what `read` returns."""
+        world, noise = self.world, self.world.parameters.noise
+        season, chosen = state.season[:, 0, 0], 0
+        for visit in range(belief.shape[1]):
+            cells = State(*(value[:, visit] for value in vars(state).values()))                 # (B, K)
+            shares = belief[:, visit] / world.total_of(cells)                                   # (B, K, tastes)
+            of_category = np.einsum("bkz,bkc->bzc", shares, world.category_odds(cells))
+            weights = world.weights[season, :, cells.style[:, 0]]                               # (B, tastes, n_items)
+            chosen = chosen + (weights * of_category[:, :, world.item_category]).sum(1)
+        available = world.launch[None] <= world.seasons[season][:, None]
+        return (1 - noise) * chosen + noise * available / available.sum(1, keepdims=True)
 
 
 class TasteObserver(Observer):

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from recbook.data.features import TEXT, parts_of
 from recbook.errors import ModelError
-from recbook.models.base import Recommender, interaction_matrix, products
+from recbook.models.base import Recommender, events_read, interaction_matrix, products
 
 
 class ContentProfile(Recommender):
@@ -25,12 +25,13 @@ class ContentProfile(Recommender):
         Of the data set's `items`. Those that it lacks are passed over.
     n_features : int
         Of all columns together, shared equally; the most frequent words and values are kept.
+    reads : int or None
+        How many of the latest events of a history are looked at; None for all of them.
     """
 
-    reads = None
-
-    def __init__(self, n_users, n_items, columns=("category", "brand", "text"), n_features=1000):
+    def __init__(self, n_users, n_items, columns=("category", "brand", "text"), n_features=1000, reads=None):
         super().__init__()
+        self.reads = events_read(reads)
         self.n_users, self.n_items, self.columns, self.n_features = n_users, n_items, tuple(columns), n_features
         self.register_buffer("item", torch.zeros(n_items, n_features))
 
@@ -56,5 +57,5 @@ class ContentProfile(Recommender):
         return self
 
     def scores(self, context, items=None):
-        history = interaction_matrix(context.items, self.n_items, self.item.dtype)     # (B, n_items)
+        history = interaction_matrix(self.history(context), self.n_items, self.item.dtype)     # (B, n_items)
         return products(F.normalize(history @ self.item), self.item, items)

@@ -10,6 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from recbook.data import by_ratio, by_time, from_frame, leave_last_out, random_folds
+from recbook.data.splits import cases_from_rows
 from recbook.errors import DataError
 
 
@@ -231,3 +232,18 @@ def test_each_rating_is_tested_in_one_fold(events, seed):
     tested = [pair for split in folds for pair in zip(split.test.users, split.test.target)]
     assert Counter(tested) == Counter(pairs(data.interactions))
     assert all(len(split.train) + len(split.test) == len(events) for split in folds)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), min_size=8, max_size=30), st.data())
+def test_an_answer_is_met_again_if_it_stands_in_its_own_history(pairs, data):
+    """As plain Python finds it, for a case a row and for a case a user."""
+    events = from_frame(pd.DataFrame(pairs, columns=["user", "item"]))
+    frame = events.interactions
+    rows = np.array(sorted(data.draw(st.sets(st.integers(0, len(frame) - 1), min_size=1))))
+    cases = cases_from_rows(events, rows)
+    by_hand = [frame["item"][row] in list(frame["item"][:row][frame["user"][:row] == frame["user"][row]]) for row in rows]
+    assert cases.again().tolist() == by_hand
+    split = by_ratio(events, validation=0, test=0.5)
+    known = {user: set(part["item"]) for user, part in split.train.groupby("user")}
+    by_hand = [item in known.get(split.test.users[case], ()) for case, item in zip(split.test.case, split.test.target)]
+    assert split.test.again().tolist() == by_hand

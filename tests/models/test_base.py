@@ -1,8 +1,13 @@
 """What every model can do."""
 
+import inspect
+
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+import recbook
 from recbook import MODELS, Recommender
 from recbook.data.splits import Context
 from recbook.errors import ModelError, UnknownName
@@ -71,6 +76,38 @@ def test_a_model_is_rebuilt_from_its_config(name):
     assert again.config == model.config
     shapes = {key: value.shape for key, value in model.state_dict().items()}
     assert {key: value.shape for key, value in again.state_dict().items()} == shapes
+
+
+READING = [name for name in MODELS if "reads" in inspect.signature(MODELS[name]).parameters]
+
+
+@pytest.mark.parametrize("name", READING)
+def test_a_model_reads_as_many_of_the_latest_events_as_it_is_told(name):
+    """Also of a context that holds more; what it does not read changes nothing."""
+    rng = np.random.default_rng(0)
+    events = [(user, item) for user in range(30) for item in rng.permutation(12)[:8]]
+    frame = pd.DataFrame(events, columns=["user", "item"])
+    items = pd.DataFrame({"item": range(12), "category": [f"kind {item % 4}" for item in range(12)]})
+    split = recbook.everything(recbook.from_frame(frame, items=items))
+    options = {"dim": 4} if "dim" in inspect.signature(MODELS[name]).parameters else {}
+    model = MODELS[name](30, 12, reads=2, **options).fit(split)
+    longer = Context(users=torch.tensor([0, 1]), items=torch.tensor([[3, 7, 1, 5], [9, 4, -1, -1]]))
+    shorter = Context(users=torch.tensor([0, 1]), items=torch.tensor([[1, 5], [9, 4]]))
+    other = Context(users=torch.tensor([0, 1]), items=torch.tensor([[3, 7, 5, 1], [9, 6, 0, -1]]))
+    torch.testing.assert_close(model.scores(longer), model.scores(shorter))
+    assert not torch.allclose(model.scores(longer), model.scores(other))
+    assert model.reads == 2 and model.config["reads"] == 2
+
+
+def test_there_are_models_that_read_what_they_are_told():
+    assert {"personal-popularity", "pure-svd", "ease", "ials", "item-knn", "user-knn", "rp3beta"} <= set(READING)
+
+
+@pytest.mark.parametrize("reads", [0, -1, 2.5, "five", True])
+@pytest.mark.parametrize("name", READING)
+def test_a_number_of_events_that_nobody_can_read_is_refused(name, reads):
+    with pytest.raises(ModelError, match="reads="):
+        MODELS[name](4, 6, reads=reads)
 
 
 def test_a_wrong_name_names_the_nearest_model():

@@ -3,45 +3,59 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+from recbook.evaluation import PARTS
+
 # Okabe and Ito, *Color Universal Design*, 2008
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#767676")
 PALETTE = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY)
 
 STYLE = {
-    "figure.dpi": 110, "figure.figsize": (6.4, 3.4), "figure.constrained_layout.use": True, "font.size": 10,
+    "figure.facecolor": "none", "axes.facecolor": "none",       # the page's own background, light or dark
+    "figure.dpi": 110, "figure.figsize": (4.8, 3.0), "figure.constrained_layout.use": True, "font.size": 10,
     "axes.spines.top": False, "axes.spines.right": False, "axes.prop_cycle": plt.cycler(color=PALETTE),
     "axes.titlesize": 10, "axes.titlelocation": "left", "legend.frameon": False, "lines.linewidth": 2,
 }
 plt.rcParams.update(STYLE)
 
 
-def ladder(comparison, floor, ceiling, metric="NDCG@10", above=()):
-    """Where models stand between a floor and a ceiling, with 95 % intervals and the share of the gap they close.
+def ladder(comparison, floor, ceiling, metric="NDCG@10", above=(), parts=PARTS):
+    """Where models stand between a floor and a ceiling, a panel for each part of the questions, 95 % intervals.
 
-    comparison : Comparison; floor, ceiling : names in it; above : names that stand over the ceiling (an oracle).
+    Behind a value stands, in brackets, by how much the model is better than the next one below it: the paired
+    difference and half the width of its interval. Where the interval holds 0, the two are not told apart.
+
+    comparison : Comparison; floor, ceiling : names in it; above : names that stand over the ceiling (an oracle);
+    parts : of the questions, as in `Comparison.part`.
     """
-    names = sorted(comparison.reports, key=lambda name: comparison.reports[name][metric])
-    _, axes = plt.subplots(figsize=(6.4, 0.6 + 0.34 * len(names)))
-    for row, name in enumerate(names):
-        report = comparison.reports[name]
-        low, high = report.interval(metric)
-        bound = name in (floor, ceiling, *above)
-        colour = GREY if bound else BLUE
-        axes.plot([low, high], [row, row], color=colour, solid_capstyle="butt")
-        axes.plot(report[metric], row, "s" if bound else "o", color=colour)
-        label = f"{report[metric]:.3f}"
-        if not bound:
-            label += f"   {comparison.gap_closed(name, floor, ceiling, metric):.0%} of the gap"
-        axes.annotate(label, (high, row), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9,
-                      color=colour, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
-    for name in (floor, ceiling):
-        axes.axvline(comparison.reports[name][metric], color=GREY, linewidth=1, linestyle=":", zorder=0)
-    axes.set_yticks(range(len(names)), names)
-    axes.margins(x=0.3, y=0.06)
-    axes.set_xlim(left=0)
-    axes.set_xlabel(f"{metric} (all items ranked; bars: 95 % intervals)")
-    return axes
+    size = len(comparison.reports)
+    _, grid = plt.subplots(len(parts), figsize=(4.8, (0.55 + 0.24 * size) * len(parts)), squeeze=False)
+    for axes, part in zip(grid[:, 0], parts):
+        cut = comparison.part(part)
+        names = sorted(cut.reports, key=lambda name: cut.reports[name][metric])
+        for row, name in enumerate(names):
+            value, (low, high) = cut.reports[name][metric], cut.reports[name].interval(metric)
+            bound = name in (floor, ceiling, *above)
+            colour = GREY if bound else BLUE
+            axes.plot([low, high], [row, row], color=colour, solid_capstyle="butt")
+            axes.plot(value, row, "s" if bound else "o", color=colour, markersize=5)
+            label = f"{value:.3f}"
+            if row and not bound:
+                gap = cut.difference(name, names[row - 1], metric)
+                label += f" ({gap['difference']:+.3f} ± {(gap['high'] - gap['low']) / 2:.3f})"
+            axes.annotate(label, (high, row), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9,
+                          color=colour)
+        for name in (floor, ceiling):
+            axes.axvline(cut.reports[name][metric], color=GREY, linewidth=1, linestyle=":", zorder=0)
+        axes.set_yticks(range(size), names)
+        axes.margins(x=0.05, y=0.06)
+        left, right = axes.get_xlim()
+        axes.set_xlim(left, right + 0.45 * (right - left))              # room for the labels of the highest
+        share = len(cut.cases) / len(comparison.cases) if comparison.cases is not None else 1
+        axes.set_title({"all": "all questions", "again": f"answers met again ({share:.0%})",
+                        "new": f"answers new to the user ({share:.0%})"}[part])
+    axes.set_xlabel(f"{metric}; bars: 95 % intervals")
+    return grid[:, 0]
 
 
 def curves(histories, column, label=None):

@@ -10,6 +10,7 @@ import platform
 import subprocess
 import sys
 from datetime import datetime, timezone
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ import pandas as pd
 import torch
 
 from recbook.errors import RecbookError, UnknownName
-from recbook.evaluation import Report
+from recbook.evaluation import PARTS, average
 from recbook.metrics import LOWER_IS_BETTER
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -35,8 +36,7 @@ def summary(reports, metrics=None):
     the seeds' case-by-case values averaged) and, of several seeds, `values` and `spread` (their standard deviation).
     """
     metrics = metrics or list(reports[0].values)
-    averaged = Report({metric: np.mean([report.values[metric] for report in reports], axis=0) for metric in metrics},
-                      reports[0].users)
+    averaged = average(reports)
     numbers = {}
     for metric in metrics:
         values = [float(report[metric]) for report in reports]
@@ -84,6 +84,58 @@ def save(name, title, protocol, rows, dataset, seconds, seeds=(0,), device="cpu"
     return path
 
 
+def save_comparison(name, title, protocol, comparison, dataset, seconds, seeds=(0,), settings=None, pairs=(),
+                    metrics=("NDCG@10",), device="cpu"):
+    """Write a `Comparison` on questions with one right answer each: a row a model, and paired differences.
+
+    Every metric is kept on all questions and on those whose answer was met again or is new, as "NDCG@10", "NDCG@10
+    again" and "NDCG@10 new". `settings` are {model: dict}. For each pair (a, b) of `pairs`, the row of a holds under
+    `less` by how much it is better than b, with the paired interval, each metric and part: `difference` reads it.
+
+    The other arguments are those of `save`. Returns the path.
+    """
+    parts = {part: comparison.part(part) for part in PARTS}
+    rows = {}
+    for model, report in comparison.reports.items():
+        measured, less = {}, {}
+        for (part, cut), metric in product(parts.items(), metrics):
+            runs = cut.reports[model].runs or (cut.reports[model],)
+            measured[named(metric, part)] = summary(runs, [metric])[metric]
+        for other in (b for a, b in pairs if a == model):
+            less[other] = {named(metric, part): cut.difference(model, other, metric)
+                           for (part, cut), metric in product(parts.items(), metrics)}
+        rows[model] = {"title": model, "measured": measured, "published": {}, "source": "",
+                       "settings": (settings or {}).get(model, {}), "less": less}
+    return save(name, title, protocol, rows, dataset, seconds, seeds, device)
+
+
+def named(metric, part):
+    return metric if part == "all" else f"{metric} {part}"
+
+
+def difference(name, model, than, metric="NDCG@10", part="all"):
+    """A stored paired difference of two rows: a dict with `difference`, `low`, `high` and `p`."""
+    less = row_of(name, model).get("less", {})
+    if than not in less:
+        raise UnknownName(f"row that {model!r} of {name} was compared with", than, less)
+    return less[than][named(metric, part)]
+
+
+def by_answer(name, models=None, metric="NDCG@10"):
+    """Rows of a stored comparison as a frame: a metric on `all` questions, answers met `again`, and `new` ones."""
+    rows = {model: row_of(name, model) for model in models or load(name)["rows"]}
+    return pd.DataFrame.from_dict({row["title"]: {part: row["measured"][named(metric, part)]["value"] for part in PARTS}
+                                   for row in rows.values()}, orient="index")
+
+
+def row_of(name, model):
+    """One row of a table."""
+    rows = load(name)["rows"]
+    if model not in rows:
+        raise UnknownName(f"row of {name}", model, rows)
+    return rows[model]
+
+
 def load(name):
     """The content of results/<name>.json: a dict with `name`, `title`, `protocol` and `rows` ({model: dict})."""
     path = folder() / f"{name}.json"
@@ -112,15 +164,16 @@ def table(name, models=None):
 
 
 def notes(*names, models=None):
-    """What is to be said about the rows of some tables, folded, for a page: settings, sources, spread, differences.
+    """What is to be said about some tables, folded, for a page: the protocol; of each row settings, sources, spread.
 
     In the order of `models`, or else of the tables. Of several tables, each model's settings once, then what each says.
     """
     from IPython.display import Markdown
 
-    said = {}
+    said, cards = {}, []
     for name in names:
         of_table = load(name)
+        cards.append(f"**{of_table['title']}**: {of_table['protocol'].removesuffix('.')}.")
         rows = of_table["rows"]
         for row in (rows[model] for model in models or rows if model in rows):
             settings = ", ".join(f"{key} {value}" for key, value in row["settings"].items())
@@ -134,7 +187,8 @@ def notes(*names, models=None):
             line = f"  - {of_table['title']}: {remarks}" if names[1:] else remarks
             said.setdefault(head, []).extend([line] if remarks else [])
     between = "\n" if names[1:] else " "
-    return Markdown("\n".join(["<details>", "<summary>How each row was run, and why values differ</summary>", "",
+    return Markdown("\n".join(["<details>", "<summary>How this is measured, how each row was run, and why values differ"
+                               "</summary>", "", "\n\n".join(cards), "",
                                *(between.join([head, *remarks]) for head, remarks in said.items()), "", "</details>"]))
 
 

@@ -54,6 +54,25 @@ def test_what_is_saved_is_loaded(dataset):
     assert provenance["seeds"] == [0]
 
 
+def test_a_comparison_is_kept_in_three_columns_with_its_paired_differences(dataset):
+    shop = recbook.load("shop", n_users=60, n_events=3000)
+    split = recbook.by_time(shop)
+    floor, own = (cls(shop.n_users, shop.n_items).fit(split) for cls in (recbook.Popularity, recbook.PersonalPopularity))
+    found = recbook.compare({"floor": floor, "own": [own, own]}, on=split.test)
+    results.save_comparison("kept", "Two", "all items", found, shop, 1.0, seeds=(0, 1), settings={"own": {"reads": None}},
+                            pairs=[("own", "floor")])
+    frame, live = results.by_answer("kept"), found.by_answer("NDCG@10")
+    pd.testing.assert_frame_equal(frame, live.loc[["floor", "own"]])
+    for part in ("all", "again", "new"):
+        stored = results.difference("kept", "own", than="floor", part=part)
+        assert stored == pytest.approx(found.part(part).difference("own", than="floor"))
+    assert results.load("kept")["rows"]["own"]["measured"]["NDCG@10 new"]["spread"] == 0
+    with pytest.raises(UnknownName, match="compared with"):
+        results.difference("kept", "floor", than="own")
+    with pytest.raises(UnknownName, match="row of kept 'owl'"):
+        results.by_answer("kept", ["owl"])
+
+
 def test_a_new_row_replaces_only_its_own(dataset):
     write(dataset, 1.0, a=row(0.1), b=row(0.2))
     before = results.load("small")["rows"]

@@ -1,5 +1,7 @@
 """A chapter's notebook was run, shows what its text says, and can be read without seeing."""
 
+import ast
+import re
 import runpy
 import shutil
 import subprocess
@@ -125,10 +127,104 @@ def test_outputs_are_stored(notebook):
 
 
 def test_output_that_is_not_compared_is_asserted(notebook):
-    """A cell that shows numbers which differ from machine to machine asserts something; a mere picture need not."""
-    loose = [cell.source for cell in code_cells(notebook) if "nbval-ignore-output" in tags(cell)
-             and "assert " not in cell.source and len(images(cell)) < len(cell.outputs)]
+    """A cell that shows numbers which differ from machine to machine asserts something, or a check after it does so
+    with a name of it; a mere picture need not."""
+    cells = code_cells(notebook)
+    loose = [cell.source for number, cell in enumerate(cells)
+             if "nbval-ignore-output" in tags(cell) and not asserts(cell)
+             and len(images(cell)) < len(cell.outputs)
+             and not bound(cell) & set().union(*(used(later) for later in cells[number + 1:] if asserts(later)))]
     assert loose == []
+
+
+def asserts(cell):
+    return [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Assert)]
+
+
+def bound(cell):
+    """The names that a cell gives a value, or changes a part of."""
+    found = set()
+    for node in ast.walk(ast.parse(cell.source)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(getattr(node, "ctx", None), ast.Store):
+            while isinstance(node, ast.Subscript | ast.Attribute):
+                node = node.value
+            found.add(getattr(node, "id", None))
+    return found - {None}
+
+
+def used(cell):
+    return {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
+
+
+# ------------------------------------------------------------------------------------------------ claims and checks
+
+
+MARK = re.compile(r"\]\{\.(claim|cause)\}")
+CONTROL = re.compile(r"^\s*# control: \S", re.M)
+
+
+def in_solutions(notebook):
+    """For each cell whether it stands within the folded solution of an exercise."""
+    inside, found = False, []
+    for cell in notebook.cells:
+        opened, closed = (cell.cell_type == "markdown" and cell.source.rfind(mark) for mark in
+                          ("{solution-start}", "{solution-end}"))
+        found.append(inside)
+        if cell.cell_type == "markdown" and max(opened, closed) >= 0:
+            inside = opened > closed
+    return found
+
+
+def test_no_assertion_is_in_sight(notebook):
+    """They stand in cells that are folded away (checks, solutions) or not shown at all."""
+    seen = [cell.source for cell, solution in zip(notebook.cells, in_solutions(notebook))
+            if cell.cell_type == "code" and asserts(cell) and not solution and not {"check", "remove-cell"} & set(tags(cell))]
+    assert seen == []
+
+
+def claims_and_checks(notebook):
+    """[(kinds of the claims of a text, the cell that follows it)]"""
+    waiting, found = [], []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            waiting += MARK.findall(cell.source)
+        elif waiting:
+            found.append((waiting, cell))
+            waiting = []
+    return found + [(waiting, None)] * bool(waiting)
+
+
+def test_no_claim_without_a_check(notebook):
+    for claims, cell in claims_and_checks(notebook):
+        assert cell is not None and "check" in tags(cell), claims
+        assert len(asserts(cell)) >= len(claims), cell.source
+
+
+def test_no_cause_without_a_control_and_its_numbers(notebook):
+    for claims, cell in claims_and_checks(notebook):
+        controls = len(CONTROL.findall(cell.source))
+        assert claims.count("cause") <= controls, cell.source
+        assert not controls or cell.outputs, cell.source
+
+
+def test_a_chapter_makes_claims(notebook, request):
+    counts = [len(claims) for claims, _ in claims_and_checks(notebook)]
+    assert sum(counts) >= (1 if request.node.callspec.params["notebook"] in ("index", "speed") else 8)
+
+
+HIDDEN = (r"(?s):::+\{solution-start\}.*?\{solution-end\}", r"(?s)(:::+)\s*\{dropdown\}.*?\n\1\s*(?=\n|$)",
+          r"(?s)```+\{[\w-]+\}.*?```+", r"(?m)^:\w.*$", r"(?m)^:::+.*$", r"\{[\w:-]+\}`[^`]*`", r"(?s)\$\$.*?\$\$")
+
+
+def test_a_chapter_is_read_in_an_hour(notebook):
+    """At most about 2,500 words in sight: without code, formulas, captions' settings, folds and solutions."""
+    text = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    for pattern in HIDDEN:
+        text = re.sub(pattern, " ", text)
+    words = re.findall(r"[A-Za-z][\w'’-]*", text)
+    assert len(words) <= 2600
 
 
 def test_no_cell_escapes_the_comparison_by_another_tag(notebook):

@@ -1,5 +1,9 @@
-"""What a chapter shows is there because of a mechanism: take it out of the world, and that very claim fails."""
+"""What a chapter shows is there because of a mechanism: take it out of the world, and that very claim fails.
 
+And a control notices its rival: put the plain rival where the model was, and the control's assertion fails.
+"""
+
+import importlib
 import os
 import subprocess
 import sys
@@ -9,6 +13,7 @@ import jupytext
 import pytest
 
 CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
+CASES = sorted(path.stem for path in (Path(__file__).parent / "claims").glob("[a-z]*.py"))
 
 CELLS = """
 import ast, sys
@@ -34,44 +39,23 @@ def claim_fails(chapter, breakage, claim):
     return done.stderr.rstrip().endswith("the claim failed")
 
 
-def world(**changes):
-    """The shop with other parameters: a mechanism is switched off."""
-    return f"""
-import recbook.data
-load = recbook.data.load
-def other(name="shop", **options):
-    return load(name, **(({changes} | options) if name == "shop" else options))
-recbook.data.load = other
-"""
+def cases(kind):
+    for name in CASES:
+        chapter = name.replace("_", "-")
+        for what, claim, breakage in getattr(importlib.import_module(f"tests.claims.{name}"), kind, ()):
+            yield pytest.param(chapter, claim, breakage, id=f"{chapter}: {what}")
 
 
-ALL_ITEMS = """
-import recbook.evaluation
-from dataclasses import replace
-recbook.evaluation.sample_candidates = lambda cases, negatives=99, seed=0: replace(cases, candidates=None)
-"""
-
-BOUGHT_AGAIN = """
-import recbook.data.shop.events
-recbook.data.shop.events.Owned.has = lambda self, users, items: self.items[users, 0] != self.items[users, 0]
-"""
-
-
-@pytest.mark.parametrize("chapter, claim, breakage", [
-    ("background", "says['two says, added'] < common", world(complements=0.0)),
-    ("background", "gain[0] < 0.4 * gain[-1]", world(taste=0.0)),
-    ("background", "'matrix factorization', 'answer is new'", world(cold_items=0.0)),
-    ("measuring", "leaky['nearest in time'] > 1.1", world(intent=0.0, complements=0.0)),
-    ("measuring", "among[weak] > among[strong]", ALL_ITEMS),
-    ("measuring", "bought < 2 * bought_error", BOUGHT_AGAIN),
-    ("neighbours", "first['friends'] > first['popularity']", world(homophily=0.0)),
-    ("embeddings", "curve['item2vec'][-1] > 0.5", world(taste=0.0, intent=0.0, complements=0.0)),
-    ("hybrids", "quality['words'][new].mean() > 0.05", world(text_signal=0.0)),
-    ("embeddings", "found.iloc[2] > found.iloc[1] + 0.05", world(drift=0.0)),
-], ids=["no unions", "no taste", "no cold items", "no sessions", "all items ranked", "bought again",
-        "friends at random", "nothing to recover", "words say nothing", "no drift"])
-def test_a_claim_fails_when_its_effect_is_taken_out(chapter, claim, breakage):
-    claim_in_text = claim.replace("'", '"')
-    cells = (CHAPTERS / "text" / f"{chapter}.md").read_text()
-    assert claim_in_text in cells
+def check(chapter, claim, breakage):
+    assert claim.replace("'", '"') in (CHAPTERS / "text" / f"{chapter}.md").read_text()
     assert claim_fails(chapter, breakage, claim)
+
+
+@pytest.mark.parametrize("chapter, claim, breakage", cases("TAKEN_OUT"))
+def test_a_claim_fails_when_its_effect_is_taken_out(chapter, claim, breakage):
+    check(chapter, claim, breakage)
+
+
+@pytest.mark.parametrize("chapter, claim, breakage", cases("RIVALS"))
+def test_a_control_notices_the_rival(chapter, claim, breakage):
+    check(chapter, claim, breakage)

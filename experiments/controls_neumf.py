@@ -271,8 +271,8 @@ def error_of_network(dim, n_pairs, widths, steps, rate, seed=0):
         return float((network(inputs[n_pairs:])[:, 0] - truth[n_pairs:]).square().mean().sqrt())
 
 
-BUDGETS = {"as on the page": ((64, 32), 400, 0.012), "wide": ((256, 128), 400, 0.003),
-           "wide and long": ((256, 128), 8000, 0.003)}
+BUDGETS = {"as on the page": ((64, 32), 400, 0.012), "twice as wide": ((128, 64), 400, 0.006),
+           "twice as wide, ten times as long": ((128, 64), 4000, 0.006)}
 
 
 def products(seeds=(0, 1)):

@@ -343,7 +343,7 @@ def full(seed=0):
             for model, than in (("neumf", "gmf"), ("ease", "neumf")) if model == name}}
     results.save(f"{NAME}_full", "MovieLens 1M, each user's last film among all films, and among 99",
                  "He et al.'s split: leave the last film out, train on all others; mean over 6,040 users; all films: "
-                 "the 3,706 less those that the user met in training; 99 films: the published ones; ties in random order",
+                 "the 3,706 less those that the user met in training; 99 films: the published ones; ties at random",
                  rows, split.dataset, time.perf_counter() - start, [seed])
 
 

@@ -110,6 +110,7 @@ def save_comparison(name, title, protocol, comparison, dataset, seconds, seeds=(
 
 
 def named(metric, part):
+    """What a metric on a part of the questions is called in a table."""
     return metric if part == "all" else f"{metric} {part}"
 
 

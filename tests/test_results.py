@@ -147,7 +147,8 @@ def test_notes_on_two_tables_say_the_settings_once_and_of_which_table_the_rest_i
     lines = results.notes("small", "other", models=["b", "a"]).data.splitlines()
     assert lines[0] == "<details>" and lines[-1] == "</details>"
     name = dataset.name
-    assert lines[3:-2] == [f"- **B** ({name}): dim 4.", "  - The small table: Published: A paper.",
+    assert lines[3:6] == ["**The small table**: all items are ranked.", "", "**The other table**: all items are ranked."]
+    assert lines[7:-2] == [f"- **B** ({name}): dim 4.", "  - The small table: Published: A paper.",
                            "  - The other table: Published: A paper. Other.", f"- **A** ({name}).",
                            "  - The small table: Published: A paper. Same.",
                            "  - The other table: Published: A paper. Same."]

@@ -1,5 +1,6 @@
 """The built site, looked at in a real browser from disk with no network: light and dark, wide and narrow."""
 
+import io
 import os
 import re
 import shutil
@@ -11,11 +12,12 @@ from urllib.parse import unquote, urldefrag, urlsplit
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = yaml.safe_load((ROOT / "_toc.yml").read_text())
-PAGES = [TABLE["root"], *(entry["file"] for entry in TABLE["chapters"])]
+PAGES = [TABLE["root"], *(entry["file"] for part in TABLE["parts"] for entry in part["chapters"])]
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NEEDED = os.environ.get("RECBOOK_NEEDS_BROWSER") == "1"
 if BROWSER is None and not NEEDED:
@@ -60,6 +62,15 @@ CONTRASTS = """() => {
     }
     return found;
 }"""
+
+
+# Listings that a reader sees before anything is unfolded.
+ASSERTS = """() => [...document.querySelectorAll('article pre')].filter(code => /^\\s*assert\\b/m.test(code.textContent)
+    && code.checkVisibility() && !code.closest('.toggle-hidden, details:not([open])')).map(code => code.textContent)"""
+# Tables in which the observer stands are about the shop.
+SHOP_TABLES = """() => [...document.querySelectorAll('article table')]
+    .filter(table => [...table.querySelectorAll('tbody th')].some(cell => /^observer$/i.test(cell.textContent.trim())))
+    .map(table => [...table.querySelectorAll('thead th')].map(cell => cell.textContent.trim()))"""
 
 
 @pytest.fixture(scope="module")
@@ -179,3 +190,55 @@ def test_a_page_is_light(opened):
     sources = {image["source"] for image in opened.page.evaluate(PICTURES)}
     files = [Path(unquote(urlsplit(source).path)) for source in sources if source.startswith("file:")]
     assert opened.file.stat().st_size + sum(file.stat().st_size for file in files) < 2_000_000
+
+
+# ------------------------------------------------------------------------------------------------ claims and checks
+
+
+def test_no_assertion_is_in_sight(opened):
+    assert opened.page.evaluate(ASSERTS) == []
+
+
+def test_the_check_of_every_claim_unfolds_with_the_keyboard(opened):
+    """From the sign behind the sentence, and from the line of the fold itself."""
+    page = opened.page
+    claims, signs = page.locator("article .claim, article .cause"), page.locator("article a.sign")
+    assert claims.count() == signs.count()
+    targets = [sign["href"] for sign in soup(opened.file).select("article a.sign")]
+    for number, target in enumerate(targets):
+        fold = page.locator(f"details.check:has({target})")
+        assert not fold.evaluate("fold => fold.open") or target in targets[:number]
+        signs.nth(number).focus()
+        page.keyboard.press("Enter")
+        page.wait_for_function(f"() => document.querySelector('{target}').closest('details').open")
+        assert "assert" in fold.inner_text()
+    for target in set(targets):
+        fold = page.locator(f"details.check:has({target})")
+        fold.locator("summary").focus()
+        page.keyboard.press("Enter")
+        assert not fold.evaluate("fold => fold.open")
+
+
+def test_every_table_of_the_shop_has_its_three_columns(opened):
+    for columns in opened.page.evaluate(SHOP_TABLES):
+        assert {"all", "again", "new"} <= {column.split()[-1] for column in columns if column}, columns
+
+
+def test_no_figure_is_a_light_box_in_the_dark(opened):
+    """The corners of every figure have the lightness of the page; photos and screenshots have none of their own."""
+    page = opened.page
+    page.evaluate("() => document.documentElement.dataset.theme = 'dark'")
+    page.wait_for_timeout(300)
+    figures = page.locator("article img:not(.photo)")
+    light = []
+    for number in range(figures.count()):
+        figure = figures.nth(number)
+        if not figure.is_visible():
+            continue
+        drawn = Image.open(io.BytesIO(figure.screenshot())).convert("L")
+        right, low = drawn.width - 3, drawn.height - 3
+        corners = [drawn.getpixel(place) for place in ((2, 2), (right, 2), (2, low), (right, low))]
+        if sorted(corners)[2] > 64:                                     # a mark may stand in one corner
+            light.append((figure.get_attribute("alt"), corners))
+    page.evaluate("() => document.documentElement.dataset.theme = 'light'")
+    assert light == []

@@ -1,0 +1,188 @@
+"""Content taken apart on the shop: what words add where reader, loss and shelf are the same, and what an event is worth.
+
+All networks are `ContentGRU` of the sizes that the chapters on content and on hybrids train, and all train alike: four
+passes, a learning rate that falls from .008 to nothing. Only what an item's vector is made of differs, or one named
+thing besides. The shop takes three tenths of its range in during the last two months; the first eight tenths of the
+events train, every event of the last tenth is asked.
+
+controls_content: all questions. controls_content_cold: those whose answer was met fewer than ten times in training, with
+all items ranked, and (-among) with only the items that were met fewer than ten times.
+
+controls_content_events: the items of which few events are left, as in `experiments/content.py`; a row for each kind of
+model and number of events. "-year": each item is turned down the whole year, also before it was for sale. "-dealt": each
+item has another item's title and text, drawn at random.
+"""
+
+import argparse
+import pickle
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import recbook
+from experiments.content import COLD, withheld
+from recbook import results
+from recbook.data.features import NEVER
+from recbook.evaluation import Comparison, average
+from recbook.models.base import Recommender, select
+
+METRICS = ["NDCG@10"]
+SIZES = {"dim": 32, "hidden": 64, "length": 20, "dropout": 0.1, "categories": ()}
+TRAINING = {"epochs": 4, "batch_size": 2048, "learning_rate": 0.008}
+ROWS = {
+    "words": {"text": "bag"},
+    "ids": {"ids": True},
+    "both": {"text": "bag", "ids": True},
+    "cnn": {"text": "cnn"},
+    "both-dealt": {"text": "bag", "ids": True, "dealt": True},
+    "ids-year": {"ids": True, "year": True},
+}
+SHOP = ("words", "ids", "both", "cnn", "both-dealt")
+KEPT = {"words": (0, 3, 10, 30, 100), "ids": (3, 10, 30, 100), "both": (0, 3, 10, 30, 100), "ids-year": (10, 30, 100)}
+READS = (1, 2, 3, 5, 10, 20, 50, None)     # of profile, EASE and own counts; validation chooses
+PAIRS = [("words", "ids"), ("both", "ids"), ("both", "words"), ("cnn", "words"), ("cnn", "ids"),
+         ("both-dealt", "ids"), ("both", "both-dealt"), ("ids", "ids-year"), ("words", "personal"), ("ids", "personal"), ("words", "ease"), ("ids", "ease"),
+         ("profile", "popularity")]
+
+
+class WholeYear(recbook.ContentGRU):
+    """The softmax runs over all items at every moment: what was not for sale yet was turned down."""
+
+    def __init__(self, n_users, n_items, dim=64, length=50, hidden=128, dropout=0.2, categories=(), text=None, ids=False):
+        super().__init__(n_users, n_items, dim, length, hidden, dropout=dropout, categories=categories, text=text,
+                         ids=ids)
+
+    def start(self, split):
+        super().start(split)
+        self.since[self.since < NEVER] = 0
+
+
+class Among(Recommender):
+    """A model that ranks only some of the items."""
+
+    def __init__(self, model, some):
+        super().__init__()
+        self.model, self.reads = model, model.reads
+        self.register_buffer("others", ~torch.as_tensor(some))
+
+    def scores(self, context, items=None):
+        return select(torch.as_tensor(self.model.scores(context)).masked_fill(self.others, -torch.inf), items)
+
+
+def train(split, settings, seed):
+    """A model of one row, trained on `split`."""
+    settings = dict(settings)
+    kind = WholeYear if settings.pop("year", False) else recbook.ContentGRU
+    if settings.pop("dealt", False):
+        split = replace(split, dataset=dealt(split.dataset))
+    recbook.seed_everything(seed)
+    model = kind(split.n_users, split.n_items, **SIZES, **settings)
+    recbook.fit(model, split, seed=seed, schedule=lambda share: 1 - share, progress=False, device="cpu", **TRAINING)
+    return model
+
+
+def dealt(shop):
+    """The shop with its titles and texts dealt out anew, at random."""
+    items, order = shop.items.copy(), np.random.default_rng(0).permutation(shop.n_items)
+    for column in ("title", "text"):
+        items[column] = items[column].to_numpy()[order]
+    return replace(shop, items=items)
+
+
+def kept(path, make):
+    """What `make()` gives, read from a file if it was made before."""
+    if path and path.exists():
+        return pickle.loads(path.read_bytes())
+    found = make()
+    if path:
+        path.write_bytes(pickle.dumps(found))
+    return found
+
+
+def model_of(run, split, seed, keep=None):
+    """The trained model of a row, read from the folder `keep` if it was trained before."""
+    return kept(keep and keep / f"model_{run}_{seed}.pickle", lambda: train(split, ROWS[run], seed))
+
+
+def cold_items(split):
+    """The items that were met fewer than ten times in training: array (n_items,) of bool."""
+    return np.bincount(split.train["item"], minlength=split.n_items) < COLD
+
+
+def questions(model, split, seed=0):
+    """Reports on all questions; on those whose answer is cold; on these where only cold items are ranked."""
+    cold = cold_items(split)
+    asked = split.test.subset(cold[split.test.target])
+    return [recbook.evaluate(model, split.test, METRICS, seed=seed), recbook.evaluate(model, asked, METRICS, seed=seed),
+            recbook.evaluate(Among(model, cold), asked, METRICS, seed=seed)]
+
+
+def best(kind, split, **options):
+    """The model that reads as many events as is best on validation."""
+    models = [kind(split.n_users, split.n_items, reads=reads, **options).fit(split) for reads in READS]
+    asked = split.validation.subset(np.arange(len(split.validation)) % 4 == 0)
+    return max(models, key=lambda model: recbook.evaluate(model, asked, METRICS)["NDCG@10"])
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog="controls_content", description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", help="measure these runs and write nothing: words, ids-10, ... with commas between")
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--keep", type=Path, help="a folder for what each run measured: an interrupted one goes on there")
+    arguments = parser.parse_args(argv)
+    shop = recbook.load("shop", cold_items=0.3)
+    split = recbook.by_time(shop)
+    seeds = range(arguments.seeds)
+    runs = {name: None for name in SHOP} | {f"{name}-{number}": number for name in KEPT for number in KEPT[name]}
+    start, found = time.perf_counter(), {}
+    for run in arguments.only.split(",") if arguments.only else runs:
+        def measure(seed):
+            if runs[run] is None:
+                return questions(model_of(run, split, seed, arguments.keep), split, seed)
+            smaller, asked = withheld(split, runs[run])
+            model = train(smaller, ROWS[run.rpartition("-")[0]], seed)
+            return [recbook.evaluate(model, asked, METRICS, seed=seed)]
+
+        found[run] = [kept(arguments.keep and arguments.keep / f"content_{run}_{seed}.pickle", lambda: measure(seed))
+                      for seed in seeds]
+        print(f"{run:14} " + "   ".join(" ".join(f"{report['NDCG@10']:.4f}" for report in reports)
+                                        for reports in found[run]), flush=True)
+    if not arguments.only:
+        save(shop, split, found, seeds, time.perf_counter() - start)
+
+
+def save(shop, split, found, seeds, seconds):
+    """Write the three tables."""
+    sizes = split.n_users, split.n_items
+    read = {"personal": best(recbook.PersonalPopularity, split), "profile": best(recbook.ContentProfile, split),
+            "ease": best(recbook.EASE, split, l2=2000.0)}
+    counted = {"popularity": recbook.Popularity(*sizes).fit(split), **read, "observer": recbook.Observer(shop)}
+    settings = {name: {**SIZES, **row, **TRAINING} for name, row in ROWS.items()}
+    settings |= {name: {"reads": model.reads} for name, model in read.items()}
+    shown = {name: found[name] for name in SHOP} | {name: [questions(model, split)] for name, model in counted.items()}
+    write("controls_content", "The shop: one reader, one loss, other items", split.test,
+          {name: [reports[0] for reports in several] for name, several in shown.items()}, shop, seconds, seeds, settings)
+
+    asked = split.test.subset(cold_items(split)[split.test.target])
+    write("controls_content_cold", "The shop: answers that were met fewer than ten times", asked,
+          {name + end: [reports[part] for reports in several] for name, several in shown.items()
+           for part, end in ((1, ""), (2, "-among"))}, shop, seconds, seeds, settings)
+
+    of_few = {run: [reports[0] for reports in several] for run, several in found.items() if run not in SHOP}
+    write("controls_content_events", "The shop: items of which few events are left", withheld(split, 0)[1], of_few, shop,
+          seconds, seeds, {run: settings[run.rpartition("-")[0]] for run in of_few})
+
+
+def write(name, title, cases, reports, shop, seconds, seeds, settings):
+    ends = {run[len(base):] for base in (*ROWS, "profile", "popularity") for run in reports if run.startswith(base)}
+    pairs = [(a + end, b + end) for a, b in PAIRS for end in sorted(ends) if a + end in reports and b + end in reports]
+    results.save_comparison(name, title, "trained on the first eight tenths of the events. " + cases.protocol(),
+                            Comparison({run: average(several) for run, several in reports.items()}, cases), shop, seconds,
+                            seeds, settings, pairs)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,14 +3,13 @@
 Question: after the last two things of a session, which comes next? Trained on the first nine tenths of the shop's
 events, asked about the last tenth. Measured is the cross-entropy of an event (lower is better).
 
-- *category after two categories*, a table of 13 x 13 rows: the counts with ten events of the average added, the network
-  of the chapter, and the same without its hidden layer;
-- *item after two items*, a table of 361 x 361 rows: the counts of pairs, smoothed by the counts of single items, smoothed
-  by popularity; the network with an embedding of 16 numbers an item; the same without its hidden layer. The strength of
-  the smoothing, and one to four epochs at a learning rate of .003 or .01, were chosen on the tenth before the test, eight
-  tries each, and the models were then trained on both.
+- *category after two categories*, a table of 13 x 13 rows: counts of pairs, shrunk towards those of the last category
+  alone, and these towards all; the network of the chapter (embeddings of 8); the same without its hidden layer;
+- *item after two items*, a table of 361 x 361 rows: the same three, with embeddings of 16.
 
-Three seeds of each network; the values of a question are averaged over them.
+The strength of the shrinking, and one to four epochs at a learning rate of .003 or .01, are chosen on the tenth before
+the test, eight tries each; then the models are trained on all that came before the test. Three seeds of each network;
+the values of a question are averaged over them.
 """
 
 import argparse
@@ -27,9 +26,10 @@ from recbook.evaluation import Comparison, Report, average
 
 NAME = "controls_background"
 TITLE = "What comes after two things: counts, votes that are added, and a hidden layer"
-PROTOCOL = ("trained on the first nine tenths of the shop's events; cross-entropy of the thing that came next, mean over "
-            "the 25,000 events of the last tenth; networks: three seeds, averaged question by question")
+PROTOCOL = ("trained on the first nine tenths of the shop's events; cross-entropy of the thing that came next, mean "
+            "over the 25,000 events of the last tenth; networks: three seeds, averaged question by question")
 SEEDS = (0, 1, 2)
+STRENGTHS = (3, 10, 20, 30, 50, 100, 200, 400)
 PAIRS = [("category: hidden layer", "category: counts"), ("category: hidden layer", "category: added"),
          ("item: hidden layer", "item: counts"), ("item: added", "item: counts"), ("item: hidden layer", "item: added")]
 
@@ -67,11 +67,13 @@ def shrunk(rows, answers, asked, n_rows, size, towards, strength):
     return (found + strength * towards) / (found.sum(1, keepdims=True) + strength)
 
 
-def network(questions, past, hidden, width, epochs, rate, seed):
-    """The network of the chapter, with or without its hidden layer, trained."""
+def epochs_of(questions, past, how, width, epochs, rate, seed=0):
+    """The network of the chapter, with or without its hidden layer: as it is after each epoch of training."""
     torch.manual_seed(seed)
     size = questions.size
-    layers = [nn.Linear(2 * width, 128), nn.ReLU(), nn.Linear(128, size)] if hidden else [nn.Linear(2 * width, size)]
+    layers = [nn.Linear(2 * width, size)]
+    if how == "hidden layer":
+        layers = [nn.Linear(2 * width, 128), nn.ReLU(), nn.Linear(128, size)]
     model = nn.Sequential(nn.Embedding(size + 1, width), nn.Flatten(), *layers)
     optimiser = torch.optim.Adam(model.parameters(), lr=rate)
     inputs, answers = torch.tensor(questions.asked[past]), torch.tensor(questions.answers[past])
@@ -81,53 +83,56 @@ def network(questions, past, hidden, width, epochs, rate, seed):
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-    return model
+        yield model
 
 
 @torch.no_grad()
-def surprise_of(model, questions, asked):
+def of_network(model, questions, asked):
+    """Cross-entropy of each asked event (A,)."""
     logits = model(torch.tensor(questions.asked[asked]))
     return nn.functional.cross_entropy(logits, torch.tensor(questions.answers[asked]), reduction="none").numpy()
 
 
-def surprise(kind, how, questions, past, asked, settings, seed=0):
-    """Cross-entropy of each asked event (A,)."""
+def of_counts(questions, past, asked, strength):
+    chance = counts(questions, past, asked, strength)
+    return -np.log(chance[np.arange(len(chance)), questions.answers[asked]])
+
+
+def chosen(questions, how, width, past, asked):
+    """The settings with the lowest cross-entropy of the asked events, of eight."""
     if how == "counts":
-        chance = counts(questions, past, asked, **settings)
-        return -np.log(chance[np.arange(len(chance)), questions.answers[asked]])
-    width = 8 if kind == "category" else 16
-    model = network(questions, past, how == "hidden layer", width, seed=seed, **settings)
-    return surprise_of(model, questions, asked)
-
-
-TRIES = {"counts": [{"strength": strength} for strength in (3, 10, 20, 30, 50, 100, 200, 400)],
-         "network": [{"epochs": epochs, "rate": rate} for rate in (0.003, 0.01) for epochs in (1, 2, 3, 4)]}
+        found = {strength: of_counts(questions, past, asked, strength).mean() for strength in STRENGTHS}
+        return {"strength": min(found, key=found.get)}
+    found = {}
+    for rate in (0.003, 0.01):
+        for epoch, model in enumerate(epochs_of(questions, past, how, width, 4, rate), start=1):
+            found[rate, epoch] = of_network(model, questions, asked).mean()
+    rate, epochs = min(found, key=found.get)
+    return {"epochs": epochs, "rate": rate}
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(prog=NAME, description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", help="measure one row again, such as 'item: counts'; differences are left out")
+    parser.add_argument("--only", choices=("category", "item"), help="default: both")
     arguments = parser.parse_args(argv)
     shop = recbook.load("shop")
     start, reports, settings = time.perf_counter(), {}, {}
-    for kind in ("category", "item"):
+    for kind, width in (("category", 8), ("item", 16)):
+        if arguments.only not in (None, kind):
+            continue
         questions = Questions(shop, kind)
-        earlier = questions.time < questions.first_validation
-        test = questions.time >= questions.first_test
-        validation = ~earlier & ~test
+        earlier, test = questions.time < questions.first_validation, questions.time >= questions.first_test
         for how in ("counts", "added", "hidden layer"):
             row = f"{kind}: {how}"
-            if arguments.only not in (None, row):
-                continue
-            tries = TRIES["counts" if how == "counts" else "network"]
-            found = [surprise(kind, how, questions, earlier, validation, options).mean() for options in tries]
-            settings[row] = tries[int(np.argmin(found))]
-            seeds = (0,) if how == "counts" else SEEDS
-            runs = [surprise(kind, how, questions, ~test, test, settings[row], seed) for seed in seeds]
-            asked = {"cross-entropy": questions.users[test]}
-            made = [Report({"cross-entropy": values}, asked) for values in runs]
-            reports[row] = average(made) if len(made) > 1 else made[0]
-            print(row, settings[row], round(float(reports[row]["cross-entropy"]), 4), flush=True)
+            options = settings[row] = chosen(questions, how, width, earlier, ~earlier & ~test)
+            if how == "counts":
+                runs = [of_counts(questions, ~test, test, **options)]
+            else:
+                runs = [of_network(list(epochs_of(questions, ~test, how, width, **options, seed=seed))[-1],
+                                   questions, test) for seed in SEEDS]
+            reports[row] = average([Report({"cross-entropy": values}, {"cross-entropy": questions.users[test]})
+                                    for values in runs])
+            print(row, options, round(float(reports[row]["cross-entropy"]), 4), flush=True)
     comparison, rows = Comparison(reports), {}
     for row, report in reports.items():
         less = {other: {"cross-entropy": comparison.difference(row, other, "cross-entropy")}

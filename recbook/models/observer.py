@@ -37,7 +37,7 @@ class Observer(Recommender):
         on sale at each event, it knows in any case.
 
     All of this is exact but for one thing. Nobody buys a thing twice; one who is denied the behaviours takes from the
-    number of earlier looks how likely it was bought before, and does not go back to see what followed these looks.
+    number of earlier looks how likely it was bought before, and does not ask what followed each of these looks.
     """
 
     reads = None
@@ -118,9 +118,10 @@ class Observer(Recommender):
                 owned.add(buyers, item[buyers])
                 state.bought[buyers] = category[buyers, None, None]
             else:
-                buys = cart * world.buy_probability(item)[:, None]
-                buys *= (1 - buys) ** looks[rows, item][:, None]        # not bought at an earlier look
-                bought = belief[going] * buys[:, None, None]
+                buys = (cart * world.buy_probability(item)[:, None])[:, None, None]             # (B, 1, 1, tastes)
+                bought = belief[going] * buys
+                earlier = looks[rows, item][:, None, None, None]
+                bought[:, :, :-1] *= (1 - buys) ** earlier              # not bought at an earlier look
                 belief[going] -= bought
                 belief[rows, :, category] += bought.sum(2)
                 looks[rows, item] += 1

@@ -77,6 +77,95 @@ def by_enumeration(world, user, log, now):
     return total / total.sum()
 
 
+DENIED = [{"ratings": False}, {"pauses": False}, {"ratings": False, "pauses": False},
+          {"behaviours": False, "ratings": False}, {"behaviours": False, "ratings": False, "pauses": False}]
+
+
+@pytest.mark.parametrize("denied", DENIED, ids=lambda denied: "no " + ", ".join(denied))
+def test_who_is_denied_something_sums_over_all_that_it_may_have_been(denied):
+    shop = rb.load("shop", n_users=60, n_events=150, n_items=24, n_tastes=2, drift=0.3, seed=4)
+    cases = rb.by_time(shop, 0.2, 0.6).test
+    scores = rb.Observer(shop, **denied).scores(cases.context()).numpy()
+    returned = 0
+    for case in range(len(cases)):
+        log = shop.interactions.iloc[cases.log.starts[cases.users[case]]: cases.ends[case]]
+        if len(log) <= 3:
+            expected = over_all_paths(shop.truth.world, cases.users[case], log, cases.now[case], **denied)
+            again = log["item"].duplicated().any() and "behaviours" in denied
+            assert scores[case] == pytest.approx(expected, rel=1e-9, abs=0.002 if again else 1e-12)
+            returned += again
+    assert returned or "behaviours" not in denied
+
+
+def over_all_paths(world, user, log, now, behaviours=True, ratings=True, pauses=True):
+    """P(next item | what is told of the events): the sum over tastes, beginnings of visits and purchases."""
+    prior, drift, size = world.prior[user], world.parameters.drift, len(log)
+    times = [*log["timestamp"], now]
+    known = [later - earlier > 1_800 for earlier, later in zip(times, times[1:])]
+    told = [tuple(log["behaviour"])] if behaviours else product(("view", "purchase"), repeat=size)
+    total, probability_of_told = 0, 0
+    for done, begins, path in product(list(told), [known] if pauses else list(product((False, True), repeat=size)),
+                                      list(product(range(2), repeat=size + 1))):
+        probability, state, owned = prior[path[0]], State.first(world, 1), set()
+        for step, taste in enumerate(path):
+            if step:
+                new = drift * prior[taste] if begins[step - 1] else 0
+                stays = taste == path[step - 1]
+                probability *= (1 - drift) * stays + new if begins[step - 1] else stays
+                if not pauses:
+                    probability *= 0.16 if begins[step - 1] else 0.84
+                if begins[step - 1]:
+                    state.leave(world, [0])
+            state.season[:] = world.season(times[step])
+            following = world.next_item(np.eye(2)[[taste]], state)[0]
+            if step == size or probability == 0:
+                break
+            item, rating = int(log["item"].iloc[step]), log["rating"].iloc[step]
+            cart = 0 if item in owned else world.cart_probability(taste, item)
+            if not behaviours:
+                buys = cart * world.buy_probability(item)
+                probability *= buys if done[step] == "purchase" else 1 - buys
+            elif item not in owned:
+                probability *= 1 - cart if done[step] == "view" else cart
+            if ratings and rating > 0:
+                star = world.star_probability(taste, item, user)
+                probability *= star ** (rating - 1) * (1 - star) ** (5 - rating)
+            probability *= following[item]
+            bought = done[step] == "purchase"
+            owned |= {item} if bought else set()
+            state.see(world, np.array([0]), np.array([item]), np.array([bought]))
+        total, probability_of_told = total + probability * following, probability_of_told + probability
+    return total / probability_of_told
+
+
+def test_what_an_observer_is_not_told_does_not_reach_it(shop, split):
+    context = split.test.context(slice(0, 40))
+    blind = rb.Observer(shop, behaviours=False, ratings=False, pauses=False)
+    changed = rb.Context(**vars(context))
+    changed.behaviours = torch.zeros_like(context.behaviours)
+    changed.ratings = torch.full_like(context.ratings, torch.nan)
+    changed.now = context.now - context.now % 86_400                    # another time of the same day
+    assert torch.equal(blind.scores(context), blind.scores(changed))
+    assert not torch.equal(rb.Observer(shop).scores(context), rb.Observer(shop).scores(changed))
+
+
+def test_the_less_an_observer_is_told_the_lower_it_stands(shop, split):
+    some = split.test.subset(np.arange(len(split.test)) % 8 == 0)
+    told = [{}, {"ratings": False}, {"ratings": False, "behaviours": False},
+            {"ratings": False, "behaviours": False, "pauses": False}]
+    result = rb.compare({str(number): rb.Observer(shop, **denied) for number, denied in enumerate(told)}, some)
+    assert result.better("0", than="2") and result.better("2", than="3")
+    assert abs(result.difference("0", than="1")["difference"]) < 0.002
+    promised = expected_ndcg(rb.Observer(shop, **told[-1]).scores(some.context())).mean()
+    low, high = result.reports["3"].interval("NDCG@10")
+    assert low < promised < high
+
+
+def test_a_rating_cannot_be_told_without_the_purchase(shop):
+    with pytest.raises(rb.ModelError, match="needs ratings=False"):
+        rb.Observer(shop, behaviours=False)
+
+
 def test_belief_finds_the_hidden_taste(shop, split):
     belief, _ = rb.Observer(shop).follow(split.test.context())
     taste = shop.truth.taste_at(split.test.users, split.test.now)

@@ -7,8 +7,8 @@ of the test's questions.
 - `Word2Vec, longer`: the vectors alone, trained for about as long as vectors and network together;
 - `GRU4Rec`: a ranker that starts from nothing, not from the search's vectors.
 
-controls_shop_front_candidates: each ranker behind the search of Word2Vec, by how many candidates it is given; `all`: the
-ranker without a search. *found*: the right item is among the candidates.
+controls_shop_front_candidates: each ranker behind the search of Word2Vec, by how many candidates it is given. `all`:
+the ranker without a search. *found*: the right item is among the candidates.
 """
 
 import argparse

@@ -37,6 +37,7 @@ ROWS = {
     "ids": {"ids": True},
     "both": {"text": "bag", "ids": True},
     "cnn": {"text": "cnn"},
+    "dropout": {"text": "bag", "ids": True, "id_dropout": 0.3},
     "both-dealt": {"text": "bag", "ids": True, "dealt": True},
     "ids-year": {"ids": True, "year": True},
 }

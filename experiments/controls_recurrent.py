@@ -1,0 +1,178 @@
+"""Recurrent networks on the shop: each cell with and without what was done and when, under its own ceiling.
+
+controls_recurrent: every second question of the test; answers to each question are averaged over seeds and compared in
+pairs. All networks train as the chapter's does: four passes at a rate that falls from .01 to nothing, no dropout; the
+simple RNN at .004 too. controls_recurrent_first and controls_recurrent_within: the same on the first question of a visit
+and on all others. The observers are told what the networks are told; friends and profiles apart, no model of ids, or of
+ids, behaviours and pauses, can do better on average.
+
+controls_recurrent_copying: how many of the first symbols of thirty a network repeats after at most 1,000 steps.
+"""
+
+import argparse
+import pickle
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+import recbook
+from recbook import results
+from recbook.data.splits import BEHAVIOUR_CODES
+from recbook.evaluation import Comparison, average
+from recbook.models.sequence import pauses
+
+TRAINING = {"epochs": 4, "batch_size": 2048, "learning_rate": 0.01}
+ALL = {"behaviours": True, "pauses": True}
+
+# told="purchases": carts are told as looks; told="before": the pause before each event, and none before the question
+ROWS = {
+    "RNN, ids": {"cell": "rnn"},
+    "GRU, ids": {"cell": "gru"},
+    "LSTM, ids": {"cell": "lstm"},
+    "RNN, all": {"cell": "rnn", **ALL},
+    "GRU, all": {"cell": "gru", **ALL},
+    "LSTM, all": {"cell": "lstm", **ALL},
+    "GRU, ids and behaviours": {"cell": "gru", "behaviours": True},
+    "GRU, pauses of the past": {"cell": "gru", **ALL, "told": "before"},
+    "GRU, ids and purchases": {"cell": "gru", "behaviours": True, "told": "purchases"},
+    "RNN, all, rate .004": {"cell": "rnn", **ALL, "learning_rate": 0.004},
+}
+OBSERVERS = {
+    "observer, ids": {"behaviours": False, "ratings": False, "pauses": False},
+    "observer, ids and behaviours": {"ratings": False, "pauses": False},
+    "observer, all": {"ratings": False},
+}
+PAIRS = [("GRU, ids", "RNN, ids"), ("LSTM, ids", "GRU, ids"), ("GRU, all", "RNN, all"), ("LSTM, all", "GRU, all"),
+         ("GRU, all", "RNN, all, rate .004"), ("GRU, all", "GRU, ids and behaviours"), ("GRU, ids and behaviours", "GRU, ids"),
+         ("GRU, pauses of the past", "GRU, ids and behaviours"), ("GRU, ids and behaviours", "GRU, ids and purchases"),
+         ("GRU, ids and purchases", "GRU, ids"), ("RNN, all", "RNN, ids"), ("observer, all", "observer, ids and behaviours"),
+         ("observer, ids and behaviours", "observer, ids"), ("LSTM, all", "RNN, all")]
+
+
+class PurchasesOnly(recbook.GRU4Rec):
+    """A cart is told as a look."""
+
+    def states(self, context):
+        changed = recbook.Context(**vars(context))
+        cart = context.behaviours == BEHAVIOUR_CODES["cart"]
+        changed.behaviours = context.behaviours.masked_fill(cart, BEHAVIOUR_CODES["view"])
+        return super().states(changed)
+
+
+class PausesBefore(recbook.GRU4Rec):
+    """With each event the pause before it, so that nothing is told of the question's time."""
+
+    def states(self, context):
+        real, items = context.items >= 0, context.items.clamp(min=0)
+        after = pauses(context.times, context.now, real)
+        before = torch.cat([torch.zeros_like(after[:, :1]), after[:, :-1]], dim=1)
+        inputs = self.item(items) + self.behaviour(context.behaviours.clamp(min=0)) + self.pause(before)
+        return self.encode(inputs)
+
+
+def run(name, seed, split, cases):
+    """What one run measured: its `Report` and the seconds it took."""
+    start = time.process_time()
+    settings = TRAINING | ROWS[name]
+    training = {key: settings.pop(key) for key in TRAINING}
+    kind = {"purchases": PurchasesOnly, "before": PausesBefore}.get(settings.pop("told", None), recbook.GRU4Rec)
+    recbook.seed_everything(seed)
+    model = kind(split.n_users, split.n_items, dropout=0.0, **settings)
+    recbook.fit(model, split, seed=seed, schedule=lambda share: 1 - share, progress=False, device="cpu", **training)
+    report = recbook.evaluate(model, cases, ["NDCG@10"], seed=seed)
+    print(f"{name:28} seed {seed}: {report['NDCG@10']:.4f}", flush=True)
+    return report, time.process_time() - start
+
+
+def copying(kind, open_gate, seed, length=30, steps=1000):
+    """Share of first symbols that a network repeats at the end, and after how many steps it repeats 98 % of them."""
+    torch.manual_seed(seed)
+    cell = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}[kind](16, 32, batch_first=True)
+    with torch.no_grad():
+        cell.bias_hh_l0[32:64] += open_gate                             # LSTM: the forget gate; GRU: the update gate
+    symbols, answer = nn.Embedding(8, 16), nn.Linear(32, 4)
+    weights = [*symbols.parameters(), *cell.parameters(), *answer.parameters()]
+    optimiser = torch.optim.Adam(weights, lr=5e-3, fused=True)
+
+    def batch(size):
+        first, rest = torch.randint(4, (size, 1)), torch.randint(4, 8, (size, length - 1))
+        return torch.cat([first, rest], dim=1), first[:, 0]
+
+    for step in range(steps + 1):
+        if step % 100 == 0:
+            sequence, first = batch(1000)
+            with torch.no_grad():
+                right = float((answer(cell(symbols(sequence))[0][:, -1]).argmax(1) == first).float().mean())
+            if right > 0.98 or step == steps:
+                return right, step
+        sequence, first = batch(64)
+        loss = nn.functional.cross_entropy(answer(cell(symbols(sequence))[0][:, -1]), first)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+
+
+def measure_copying(shop, seeds=range(4)):
+    start, rows = time.process_time(), {}
+    for kind, gate in (("RNN", 0), ("GRU", 0), ("LSTM", 0), ("LSTM", 1), ("GRU", 3), ("LSTM", 3)):
+        found = [copying(kind, gate, seed) for seed in seeds]
+        shares = [right for right, _ in found]
+        print(kind, gate, found, flush=True)
+        numbers = {"value": float(np.mean(shares)), "low": min(shares), "high": max(shares), "values": shares}
+        rows[f"{kind} +{gate}"] = {"title": f"{kind}, gate's bias +{gate}", "measured": {"repeated": numbers},
+                                   "published": {}, "source": "", "settings": {"steps": [steps for _, steps in found]}}
+    results.save("controls_recurrent_copying", "The first of thirty symbols, repeated at the end",
+                 "share of 1,000 new sequences; 1 in 4 by chance; at most 1,000 steps of 64 sequences", rows, shop,
+                 time.process_time() - start, seeds)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog="controls_recurrent", description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", choices=[*ROWS, *OBSERVERS, "copying"], help="run one row; networks write nothing then")
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--keep", type=Path, help="a folder where each run is kept: an interrupted experiment goes on")
+    arguments = parser.parse_args(argv)
+    shop = recbook.load("shop")
+    if arguments.only in (None, "copying"):
+        measure_copying(shop)
+    if arguments.only == "copying":
+        return
+    split = recbook.by_time(shop).refit()
+    cases = split.test.subset(np.arange(len(split.test)) % 2 == 0)
+    reports, seconds = {}, 0.0
+    for name in [arguments.only] if arguments.only else [*ROWS, *OBSERVERS]:
+        runs = []
+        for seed in range(arguments.seeds if name in ROWS else 1):
+            kept = arguments.keep and arguments.keep / f"recurrent {name} {seed}.pickle"
+            if kept and kept.exists():
+                runs.append(pickle.loads(kept.read_bytes()))
+                continue
+            if name in ROWS:
+                runs.append(run(name, seed, split, cases))
+            else:
+                start = time.process_time()
+                report = recbook.evaluate(recbook.Observer(shop, **OBSERVERS[name]), cases, ["NDCG@10"])
+                runs.append((report, time.process_time() - start))
+            if kept:
+                kept.write_bytes(pickle.dumps(runs[-1]))
+        reports[name] = average([report for report, _ in runs])
+        seconds += sum(time for _, time in runs)
+    if arguments.only:
+        return
+    last = cases.log.times[np.maximum(cases.ends - 1, 0)]
+    first = (cases.ends == cases.log.starts[cases.users]) | (cases.now - last > 1800)
+    for name, title, kept in (("controls_recurrent", "Cells, and what they are told", np.ones(len(cases), dtype=bool)),
+                              ("controls_recurrent_first", "The same, first question of a visit", first),
+                              ("controls_recurrent_within", "The same, all other questions", ~first)):
+        some = cases.subset(kept)
+        comparison = Comparison({row: average([run.subset(kept) for run in report.runs or (report,)])
+                                 for row, report in reports.items()}, some)
+        results.save_comparison(name, title, some.protocol(), comparison, shop, seconds, range(arguments.seeds),
+                                {**ROWS, **OBSERVERS}, PAIRS)
+
+
+if __name__ == "__main__":
+    main()

@@ -40,7 +40,7 @@ class Questions:
     def __init__(self, shop, kind):
         events = shop.interactions
         things = shop.items["category"].cat.codes.to_numpy() if kind == "category" else np.arange(shop.n_items)
-        self.size = things.max() + 1
+        self.size = int(things.max()) + 1
         self.answers = things[events["item"]].astype(np.int64)
         session = events["session"]
         before = [np.where(session == session.shift(k), np.roll(self.answers, k), self.size) for k in (1, 2)]

@@ -5,8 +5,9 @@ passes, a learning rate that falls from .008 to nothing. Only what an item's vec
 thing besides. The shop takes three tenths of its range in during the last two months; the first eight tenths of the
 events train, every event of the last tenth is asked.
 
-controls_content: all questions. controls_content_cold: those whose answer was met fewer than ten times in training, with
-all items ranked, and (-among) with only the items that were met fewer than ten times.
+controls_content: all questions. controls_content_known: those whose answer was met ten times or more in training.
+controls_content_cold: the others, with all items ranked, and (-among) with only the items that were met fewer than ten
+times.
 
 controls_content_events: the items of which few events are left, as in `experiments/content.py`; a row for each kind of
 model and number of events. "-year": each item is turned down the whole year, also before it was for sale. "-dealt": each
@@ -45,8 +46,8 @@ SHOP = ("words", "ids", "both", "cnn", "both-dealt")
 KEPT = {"words": (0, 3, 10, 30, 100), "ids": (3, 10, 30, 100), "both": (0, 3, 10, 30, 100), "ids-year": (10, 30, 100)}
 READS = (1, 2, 3, 5, 10, 20, 50, None)     # of profile, EASE and own counts; validation chooses
 PAIRS = [("words", "ids"), ("both", "ids"), ("both", "words"), ("cnn", "words"), ("cnn", "ids"),
-         ("both-dealt", "ids"), ("both", "both-dealt"), ("ids", "ids-year"), ("words", "personal"), ("ids", "personal"), ("words", "ease"), ("ids", "ease"),
-         ("profile", "popularity")]
+         ("both-dealt", "ids"), ("both", "both-dealt"), ("ids", "ids-year"), ("words", "personal"), ("ids", "personal"),
+         ("words", "ease"), ("ids", "ease"), ("profile", "popularity")]
 
 
 class WholeYear(recbook.ContentGRU):
@@ -156,7 +157,7 @@ def main(argv=None):
 
 
 def save(shop, split, found, seeds, seconds):
-    """Write the three tables."""
+    """Write the four tables."""
     sizes = split.n_users, split.n_items
     read = {"personal": best(recbook.PersonalPopularity, split), "profile": best(recbook.ContentProfile, split),
             "ease": best(recbook.EASE, split, l2=2000.0)}
@@ -167,7 +168,11 @@ def save(shop, split, found, seeds, seconds):
     write("controls_content", "The shop: one reader, one loss, other items", split.test,
           {name: [reports[0] for reports in several] for name, several in shown.items()}, shop, seconds, seeds, settings)
 
-    asked = split.test.subset(cold_items(split)[split.test.target])
+    cold = cold_items(split)[split.test.target]
+    write("controls_content_known", "The shop: answers that were met ten times or more", split.test.subset(~cold),
+          {name: [reports[0].subset(~cold) for reports in several] for name, several in shown.items()}, shop, seconds,
+          seeds, settings)
+    asked = split.test.subset(cold)
     write("controls_content_cold", "The shop: answers that were met fewer than ten times", asked,
           {name + end: [reports[part] for reports in several] for name, several in shown.items()
            for part, end in ((1, ""), (2, "-among"))}, shop, seconds, seeds, settings)

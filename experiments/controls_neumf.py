@@ -1,6 +1,6 @@
 """Controls of the chapter on NeuMF: the shop, known products, a start that fails, MovieLens by full ranking.
 
-shop: every model of the chapter and its variants, three seeds, all test questions; saved on all of them
+shop: every model of the chapter and its variants, two seeds, all test questions; saved on all of them
 (`controls_neumf`), on those of customers who were there in training (`controls_neumf_known`) and on those of newcomers
 (`controls_neumf_newcomers`). The variants change one thing each: a bias of each item in GMF; popularity in place of
 GMF's list for newcomers; vectors that both parts of NeuMF share, beside separate ones of the same width.
@@ -22,6 +22,7 @@ and for EASE and personal popularity how many events they read; it writes nothin
 import argparse
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -30,6 +31,7 @@ from torch import nn
 import recbook
 from experiments import ml_1m_ncf as ncf
 from recbook import results
+from recbook.data.splits import Context
 from recbook.evaluation import Comparison, Report, average, evaluate
 from recbook.models.base import Recommender, select
 
@@ -97,7 +99,6 @@ def unbiased(n_users, n_items, **settings):
 # name: (class, settings, epochs, learning rate), chosen by --tune
 TRAINED = {
     "MF": (recbook.LogisticMF, {"dim": 8, "l2": 0.03}, 4, 0.01),
-    "MF without penalty": (recbook.LogisticMF, {"dim": 8, "l2": 0.0}, 4, 0.01),
     "MF without item bias": (unbiased, {"dim": 8, "l2": 0.03}, 4, 0.01),
     "GMF": (recbook.GMF, {"dim": 8}, 3, 0.01),
     "GMF with item bias": (BiasedGMF, {"dim": 8}, 3, 0.01),
@@ -111,7 +112,7 @@ PAIRS = [
     ("NeuMF", "GMF"), ("NeuMF", "MLP"), ("NeuMF", "GMF with item bias"), ("NeuMF", "GMF, popularity to newcomers"),
     ("NeuMF", "counts"), ("NeuMF", "popularity"), ("NeuMF", "personal popularity"), ("NeuMF, joined", "NeuMF"),
     ("MF", "NeuMF"), ("MF", "GMF"), ("MF", "GMF, popularity to newcomers"), ("MF", "counts"), ("MF", "popularity"),
-    ("MF", "MF without penalty"), ("MF", "MF without item bias"), ("GMF with item bias", "GMF"), ("GMF", "MLP"),
+    ("MF", "MF without item bias"), ("GMF with item bias", "GMF"), ("GMF", "MLP"),
     ("GMF", "counts"), ("EASE", "MF"), ("EASE", "counts"), ("EASE", "NeuMF"), ("EASE", "personal popularity"),
     ("EASE", "popularity"), ("popularity", "NeuMF"), ("popularity", "MF"), ("popularity", "MLP"),
     ("MF without item bias", "GMF"), ("NeuMF", "NeuMF, shared vectors"), ("NeuMF, product of 64", "NeuMF"),
@@ -149,36 +150,58 @@ def tune(split, only=None):
                 print(f"{name:24} {rate}", *(f"{value:.4f}" for value in history["NDCG@10"]), flush=True)
 
 
-def shop(seeds, only=None):
-    """All rows of the shop, or one trained model alone, which is printed."""
+class Answers(Recommender):
+    """The scores of a model that reads no history, worked out once for each user and not once for each question."""
+
+    def __init__(self, model):
+        super().__init__()
+        with torch.no_grad():
+            self.table = model.scores(Context(users=torch.arange(model.n_users)))       # (n_users, n_items)
+
+    def scores(self, context, items=None):
+        return select(self.table[context.users], items)
+
+
+def measured(name, model, cases, seed, keep):
+    """The report of a trained model, kept in a folder if there is one."""
+    report = evaluate(Answers(model), cases, ["NDCG@10"], seed=seed)
+    print(name, seed, round(report["NDCG@10"], 4), flush=True)
+    if keep:
+        np.save(keep / f"{name}, {seed}.npy", report.values["NDCG@10"])
+    return report
+
+
+def trained_reports(split, cases, seed, keep=None):
+    """A report of every trained model, from one seed; those that the folder `keep` has are read."""
+    reports, models = {}, {}
+    for name in (*TRAINED, "NeuMF, joined"):
+        path = keep and keep / f"{name}, {seed}.npy"
+        if path and path.exists() and name not in ("GMF", "MLP"):
+            reports[name] = Report({"NDCG@10": np.load(path)}, {"NDCG@10": cases.users})
+            continue
+        if name == "NeuMF, joined":
+            model = recbook.NeuMF.joined(models["GMF"], models["MLP"], JOINED["share"])
+            recbook.fit(model, split, epochs=JOINED["epochs"], learning_rate=JOINED["learning_rate"], batch_size=BATCH,
+                        seed=seed, device="cpu", progress=False)
+        else:
+            model, _ = train(name, split, seed)
+        models[name] = model
+        reports[name] = measured(name, model, cases, seed, keep)
+    return reports
+
+
+def shop(seeds, keep=None):
+    """All rows of the shop, on all questions, on those of known customers and on those of newcomers."""
     world = recbook.load("shop")
     split = recbook.by_time(world)
     final, cases, sizes = split.refit(), split.test, (world.n_users, world.n_items)
     start = time.perf_counter()
-    if only:
-        found = [evaluate(train(only, final, seed)[0], cases, ["NDCG@10"], seed=seed) for seed in seeds]
-        print(Comparison({only: average(found)}, cases).by_answer().round(4).to_string())
-        return
     fixed = {"popularity": recbook.Popularity(*sizes),
              "personal popularity": recbook.PersonalPopularity(*sizes, reads=100),
              "counts": Counts(*sizes), "EASE": recbook.EASE(*sizes, l2=2000.0, reads=50)}
     reports = {name: evaluate(model.fit(final), cases, ["NDCG@10"]) for name, model in fixed.items()}
-    for name, ceiling in (("taste observer", recbook.TasteObserver), ("observer", recbook.Observer)):
-        reports[name] = evaluate(ceiling(world), cases, ["NDCG@10"])
-    kept = {}
-    for name in TRAINED:
-        models = [train(name, final, seed)[0] for seed in seeds]
-        if name in ("GMF", "MLP"):
-            kept[name] = models
-        reports[name] = average([evaluate(model, cases, ["NDCG@10"], seed=seed) for seed, model in zip(seeds, models)])
-        print(name, round(reports[name]["NDCG@10"], 4), flush=True)
-    found = []
-    for seed, gmf, mlp in zip(seeds, kept["GMF"], kept["MLP"]):
-        model = recbook.NeuMF.joined(gmf, mlp, JOINED["share"])
-        recbook.fit(model, final, epochs=JOINED["epochs"], learning_rate=JOINED["learning_rate"], batch_size=BATCH,
-                    seed=seed, device="cpu", progress=False)
-        found.append(evaluate(model, cases, ["NDCG@10"], seed=seed))
-    reports["NeuMF, joined"] = average(found)
+    by_seed = [trained_reports(final, cases, seed, keep) for seed in seeds]
+    reports |= {name: average([found[name] for found in by_seed]) for name in by_seed[0]}
 
     newcomer = ~(np.bincount(final.train["user"], minlength=world.n_users) > 0)[cases.users]
     to_newcomers = reports["popularity"].values["NDCG@10"]
@@ -350,8 +373,10 @@ def full(seed=0):
 def main(argv=None):
     parser = argparse.ArgumentParser(prog=NAME, description=__doc__.partition("\n")[0])
     parser.add_argument("--part", choices=["shop", "starts", "products", "sizes", "full"], help="default: all of them")
-    parser.add_argument("--only", help="one trained model of the shop, which is printed")
-    parser.add_argument("--seeds", type=int, default=3, help="of the shop; the other parts have their own")
+    parser.add_argument("--only", help="one model to --tune")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1], help="of the shop; others have their own")
+    parser.add_argument("--keep", type=Path, help="a folder for the shop's trained reports: they are not made again")
+    parser.add_argument("--fill", action="store_true", help="only fill that folder")
     parser.add_argument("--tune", action="store_true", help="show validation while training; writes nothing")
     arguments = parser.parse_args(argv)
     if arguments.tune:
@@ -360,7 +385,12 @@ def main(argv=None):
     for part in [arguments.part] if arguments.part else ["shop", "starts", "products", "sizes", "full"]:
         match part:
             case "shop":
-                shop(range(arguments.seeds), arguments.only)
+                if arguments.fill:
+                    split = recbook.by_time(recbook.load("shop"))
+                    for seed in arguments.seeds:
+                        trained_reports(split.refit(), split.test, seed, arguments.keep)
+                else:
+                    shop(arguments.seeds, arguments.keep)
             case _:
                 {"starts": starts, "products": products, "sizes": sizes, "full": full}[part]()
 

@@ -56,6 +56,9 @@ def resume_run(folder, run, model, optimiser, generator):
         return [], None
     about, tensors = read(folder, "run")
     for name, value in run.items():
+        if name == "training data" and about["run"].get(name) != value:
+            raise ModelError(f"{folder} was trained on other data: the training part of {run['data']} has changed since. "
+                             "Choose another folder, or delete that one to start afresh.")
         if about["run"].get(name) != value:
             raise ModelError(f"{folder} holds another run: its {name} is {about['run'].get(name)!r}, this one's is "
                              f"{value!r}. Choose another folder, or delete that one to start afresh.")
@@ -95,9 +98,13 @@ def write(folder, kind, about, tensors):
     weights = folder / f"{kind}-{os.urandom(4).hex()}.safetensors"
     beside = folder / f".{kind}.json.{os.getpid()}"
     try:
+        text = json.dumps({**about, "weights": weights.name}, indent=1, default=plain)
+    except TypeError as problem:
+        raise ModelError(f"{about.get('model', 'The run')} cannot be kept: {problem}.") from None
+    try:
         folder.mkdir(parents=True, exist_ok=True)
         save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, weights)
-        beside.write_text(json.dumps({**about, "weights": weights.name}, indent=1))
+        beside.write_text(text)
         os.replace(beside, folder / f"{kind}.json")
     except (OSError, SafetensorError) as problem:
         beside.unlink(missing_ok=True)
@@ -109,11 +116,20 @@ def write(folder, kind, about, tensors):
             old.unlink()
 
 
+def plain(value):
+    """A number of NumPy or PyTorch as JSON knows it."""
+    if getattr(value, "ndim", None) == 0:
+        return value.item()
+    raise TypeError(f"a {type(value).__name__} among its settings is no number, text or list of these")
+
+
 def read(folder, kind):
     """What `write` wrote: (about, tensors)."""
     path = Path(folder) / f"{kind}.json"
     try:
         about = json.loads(path.read_text())
+        if not isinstance(about, dict):
+            raise ValueError("a JSON object belongs there")
         return about, load_file(path.with_name(about["weights"]))
     except FileNotFoundError as problem:
         raise ModelError(f"No checkpoint: {problem.filename or path} does not exist.") from None

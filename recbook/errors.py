@@ -3,6 +3,11 @@
 import difflib
 
 
+def shown(value):
+    """A value as people write it: 5, and not np.int64(5)."""
+    return repr(value.item() if hasattr(value, "item") else value)
+
+
 class RecbookError(Exception):
     """Anything that a user of the package can put right."""
 

@@ -11,7 +11,7 @@ from recbook.data.batches import Negatives
 from recbook.data.splits import Cases, binary_matrix
 from recbook.errors import ModelError, UnknownName
 from recbook.metrics import LOWER_IS_BETTER, RATING, Ranks, parse
-from recbook.models.base import best
+from recbook.models.base import Recommender, best
 
 METRICS = ("HR@10", "NDCG@10", "MRR")
 PARTS = ("all", "again", "new")  # of the questions, by their answer
@@ -106,9 +106,7 @@ def evaluate(model, cases, metrics=METRICS, seed=0):
 
 def device_of(model):
     """Where a PyTorch model's weights are; a Keras model is asked and answers on the CPU."""
-    if not isinstance(model, torch.nn.Module):
-        return torch.device("cpu")
-    return next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))
+    return model.device if isinstance(model, Recommender) else torch.device("cpu")
 
 
 def blocks(size, width):
@@ -123,14 +121,15 @@ def rank(model, cases, seed=0):
     device = device_of(model)
     generator = torch.Generator(device).manual_seed(seed)
     candidates = None if cases.candidates is None else distinct(cases.candidates)
+    case, right = distinct_answers(cases)
     ranks = []
     for rows in blocks(len(cases), cases.n_items if candidates is None else candidates.shape[1]):
         context = cases.context(rows, model.reads, device)
-        first, last = np.searchsorted(cases.case, [rows.start, rows.stop])
-        row = torch.tensor(cases.case[first:last] - rows.start, device=device)
-        target = torch.tensor(cases.target[first:last], device=device)
+        first, last = np.searchsorted(case, [rows.start, rows.stop])
+        row = torch.tensor(case[first:last] - rows.start, device=device)
+        target = torch.tensor(right[first:last], device=device)
         if candidates is None:
-            scores = torch.as_tensor(model.scores(context))             # (B, n_items)
+            scores = scores_of(model, context, cases.n_items)           # (B, n_items)
             hidden = None if cases.masked is None else cases.masked[cases.users[rows]].tocoo()
             if hidden is not None:
                 scores = scores.clone()
@@ -147,7 +146,22 @@ def rank(model, cases, seed=0):
         if scores.amax().isnan():                                       # the largest is NaN if any is
             raise ModelError(f"{type(model).__name__} gives scores that are not numbers.")
         ranks.append(places(scores, row, place, generator).cpu().numpy())
-    return Ranks(cases.case, np.concatenate(ranks), len(cases))
+    return Ranks(case, np.concatenate(ranks), len(cases))
+
+
+def distinct_answers(cases):
+    """The right items, each once a case: cases (P,), sorted, and items (P,). An item that came twice is one answer."""
+    pairs = pd.DataFrame({"case": cases.case, "item": cases.target}).drop_duplicates()
+    return pairs["case"].to_numpy(), pairs["item"].to_numpy()
+
+
+def scores_of(model, context, n_items):
+    """A model's scores of the whole catalogue: (B, n_items), or an error that says what came instead."""
+    scores = torch.as_tensor(model.scores(context))
+    if scores.shape != (len(context), n_items):
+        raise ModelError(f"{type(model).__name__} gives scores of shape {tuple(scores.shape)}; for {len(context)} cases "
+                         f"and {n_items} items it is {(len(context), n_items)}.")
+    return scores
 
 
 def places(scores, row, place, generator):
@@ -215,15 +229,16 @@ def sample_candidates(cases, negatives=99, seed=0):
 
 
 def bootstrap(values, users, draws=1000, seed=0):
-    """Means of a case-by-case metric when the users are drawn anew: (draws,).
+    """Means of a case-by-case metric when the users are drawn anew: (draws,), less those that drew nobody.
 
     Whole users are drawn because the cases of one user are alike: drawing cases would promise too much.
     """
     _, number = np.unique(users, return_inverse=True)
     total, count = np.bincount(number, weights=values), np.bincount(number).astype(float)
     times = draw_again(len(count), draws, seed)
-    means = [block @ total / np.maximum(block @ count, 1) for block in np.array_split(times, -(-draws // 100))]
-    return np.concatenate(means)
+    drawn = [(block @ total, block @ count) for block in np.array_split(times, -(-draws // 100))]
+    total, count = (np.concatenate(sums) for sums in zip(*drawn))
+    return total[count > 0] / count[count > 0]                          # of few users a draw may hold none
 
 
 @lru_cache(maxsize=2)
@@ -294,11 +309,12 @@ class Comparison:
         Both are measured on the same cases, so the cases' own difficulty cancels.
         """
         a, b = self.reports[name], self.reports[than]
-        gaps = bootstrap(a.values[metric] - b.values[metric], a.users[metric], draws, seed)
+        means = [finish(metric, bootstrap(report.values[metric], report.users[metric], draws, seed)) for report in (a, b)]
+        gaps = means[0] - means[1]                                      # the same draws of users for both
         share = min((gaps <= 0).mean(), (gaps >= 0).mean())
-        low, high = np.quantile(gaps, [0.025, 0.975])
-        gap = float(np.mean(a.values[metric] - b.values[metric]))
-        return {"difference": gap, "low": low, "high": high, "p": min(1.0, max(2 * share, 1 / draws))}
+        low, high = map(float, np.quantile(gaps, [0.025, 0.975]))
+        return {"difference": a[metric] - b[metric], "low": low, "high": high,
+                "p": float(min(1.0, max(2 * share, 1 / draws)))}
 
     def better(self, name, than, metric="NDCG@10"):
         """Whether the first model is better and chance does not explain it: its 95 % interval excludes 0."""
@@ -344,21 +360,23 @@ def beyond_accuracy(model, split, k=10):
     cases = split.test
     lists = top_lists(model, cases, k)                                  # (N, k)
     count = np.bincount(split.train["item"], minlength=split.n_items) + 1
+    shown = lists >= 0                                                  # a list is shorter where little is left
     facts = {
-        f"coverage@{k}": len(np.unique(lists)) / split.n_items,
-        f"novelty@{k}": float(-np.log2(count / count.sum())[lists].mean()),
-        f"popularity bias@{k}": float(count[lists].mean() / count[cases.target].mean()),
+        f"coverage@{k}": len(np.unique(lists[shown])) / split.n_items,
+        f"novelty@{k}": float(-np.log2(count / count.sum())[lists[shown]].mean()),
+        f"popularity bias@{k}": float(count[lists[shown]].mean() / count[cases.target].mean()),
     }
     if "category" in split.dataset.items and k > 1:
         category = pd.factorize(split.dataset.items["category"])[0][lists]
-        first, second = np.triu_indices(k, 1)
-        facts[f"diversity@{k}"] = float((category[:, first] != category[:, second]).mean())
+        first, second = np.triu_indices(lists.shape[1], 1)
+        pairs = shown[:, first] & shown[:, second]
+        facts[f"diversity@{k}"] = float((category[:, first] != category[:, second])[pairs].mean())
     return pd.Series(facts)
 
 
 @torch.no_grad()
 def top_lists(model, cases, k=10):
-    """The k best unmasked items of each case: (N, k)."""
+    """The k best unmasked items of each case: (N, k), -1 where there are fewer."""
     device = device_of(model)
     lists = []
     for rows in blocks(len(cases), cases.n_items):
@@ -370,6 +388,6 @@ def top_lists(model, cases, k=10):
                 mine = known.indices[known.indptr[number]:known.indptr[number + 1]]
                 hidden[number, :len(mine)] = mine
             hidden = torch.as_tensor(hidden, device=device)
-        scores = torch.as_tensor(model.scores(cases.context(rows, model.reads, device)))
+        scores = scores_of(model, cases.context(rows, model.reads, device), cases.n_items)
         lists.append(best(scores, k, hidden)[0].cpu().numpy())
     return np.concatenate(lists)

@@ -43,8 +43,9 @@ def precision(ranks, k):
 def ndcg(ranks, k):
     """Discounted gain of the right items among the first k, over that of the best order."""
     gain = ranks.sum((ranks.rank < k) / np.log2(ranks.rank + 2))
-    best = np.cumsum(1 / np.log2(np.arange(k) + 2))
-    return gain / best[np.minimum(ranks.n_right.astype(int), k) - 1]
+    right = np.minimum(ranks.n_right.astype(int), k)
+    best = np.cumsum(1 / np.log2(np.arange(right.max()) + 2))
+    return gain / best[right - 1]
 
 
 def reciprocal_rank(ranks, k=np.inf):

@@ -8,8 +8,9 @@ that of Douze et al., *The Faiss Library*, 2024.
 import numpy as np
 import torch
 
-from recbook.data.splits import Context, Log
+from recbook.data.splits import Context
 from recbook.errors import DataError, ModelError
+from recbook.evaluation import device_of
 
 
 class ShopFront:
@@ -42,13 +43,12 @@ class ShopFront:
         self.dataset, self.retriever, self.ranker, self.candidates = dataset, retriever.eval(), ranker, candidates
         if isinstance(ranker, torch.nn.Module):
             ranker.eval()
-        self.log = Log(dataset.interactions, dataset.n_users)
-        self.row = {original: row for row, original in enumerate(dataset.users["original"])}
+        self.log = dataset.log
         count = np.bincount(dataset.interactions["item"], minlength=dataset.n_items)
         self.popular = np.argsort(-count, kind="stable")
         self.in_stock = np.ones(dataset.n_items, dtype=bool)
         with torch.no_grad():
-            answers = retriever.answers().numpy().astype(np.float32)
+            answers = retriever.answers().cpu().numpy().astype(np.float32)
         self.index = faiss.IndexFlatIP(answers.shape[1])                # exact; millions of items want IVF or HNSW
         self.index.add(np.ascontiguousarray(answers))
 
@@ -63,7 +63,7 @@ class ShopFront:
         wrong = [item for item in recent if not 0 <= item < self.dataset.n_items]
         if wrong:
             raise DataError(f"recent holds item {wrong[0]}; items are 0 to {self.dataset.n_items - 1}.")
-        row = self.row.get(user)
+        row = None if user is None else self.dataset.find_user(user)
         before = () if row is None else self.log.items[self.log.starts[row]:self.log.starts[row + 1]]
         history = np.concatenate([before, recent]).astype(np.int64)
         allowed = self.in_stock.copy()
@@ -80,7 +80,7 @@ class ShopFront:
     @torch.no_grad()
     def search(self, context, allowed, k):
         """Items near the question that may be shown: at least k; twice as many are looked at until there are."""
-        question = self.retriever.question(context).numpy().astype(np.float32)
+        question = self.retriever.question(context.to(device_of(self.retriever))).cpu().numpy().astype(np.float32)
         asked = min(max(self.candidates, k), self.dataset.n_items)
         while True:
             found = self.index.search(question, asked)[1][0]
@@ -94,5 +94,7 @@ class ShopFront:
         """The candidates by the ranker's scores, the best first."""
         if self.ranker is None:
             return found
-        scores = np.asarray(self.ranker.scores(context, torch.as_tensor(found)))[0]
+        context = context.to(device_of(self.ranker))
+        items = torch.as_tensor(found, device=context.items.device)
+        scores = torch.as_tensor(self.ranker.scores(context, items))[0].cpu().numpy()
         return found[np.argsort(-scores, kind="stable")]

@@ -92,7 +92,8 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
     optimiser = optimiser(model.parameters(), lr=learning_rate)
     generator = torch.Generator(device).manual_seed(seed)
     run = {"model": type(model).__name__, "config": model.config, "batch_size": batch_size, "seed": seed,
-           "learning_rate": learning_rate, "precision": precision, "data": split.dataset.name, "split": split.name}
+           "learning_rate": learning_rate, "precision": precision, "data": split.dataset.name, "split": split.name,
+           "training data": split.fingerprint() if checkpoint else None}
     history, best_weights = resume_run(checkpoint, run, model, optimiser, generator) if checkpoint else ([], None)
     sign = -1 if metric in LOWER_IS_BETTER else 1
 

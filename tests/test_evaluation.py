@@ -533,3 +533,72 @@ def test_models_of_several_seeds_are_averaged_case_by_case():
     expected = (recbook.evaluate(one, cases, ["MRR"]).values["MRR"] + recbook.evaluate(two, cases, ["MRR"]).values["MRR"]) / 2
     assert both.reports["both"].values["MRR"].tolist() == expected.tolist()
     assert [run["MRR"] for run in both.part("again").reports["both"].runs] == [1.0, 0.5]
+
+
+# ------------------------------------------------------------------------------------------------ odd questions
+
+
+def test_an_item_that_comes_twice_is_one_right_answer():
+    frame = pd.DataFrame([("u", item) for item in "abcdefghxx"], columns=["user", "item"])
+    test = recbook.by_ratio(recbook.from_frame(frame), validation=0, test=0.2).test      # x, x
+    scores = torch.tensor([[-0.0, -1, -2, -3, -4, -5, -6, -7, 10]])
+    report = recbook.evaluate(Table(scores), test, ["NDCG@10", "Precision@1", "Precision@10", "MAP", "Recall@10"])
+    run = [ir_measures.ScoredDoc("u", item, score) for item, score in zip("abcdefghx", scores[0].tolist())]
+    measures = [ir_measures.nDCG @ 10, ir_measures.P @ 1, ir_measures.P @ 10, ir_measures.AP, ir_measures.R @ 10]
+    right = ir_measures.calc_aggregate(measures, [ir_measures.Qrel("u", "x", 1)], run)
+    assert [report[name] for name in report.values] == approx([right[measure] for measure in measures])
+    assert [report[name] for name in report.values] == approx([1, 1, 0.1, 1, 1])
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), min_size=10, max_size=40), st.integers(0, 5))
+@settings(deadline=None)
+def test_no_metric_leaves_its_range_however_often_items_return(pairs, seed):
+    dataset = recbook.from_frame(pd.DataFrame(pairs, columns=["user", "item"]), items_return=True)
+    split = recbook.by_ratio(dataset, validation=0, test=0.5)
+    scores = torch.rand(dataset.n_users, dataset.n_items, generator=torch.Generator().manual_seed(seed))
+    names = [f"{family}@{k}" for family in ("HR", "Recall", "NDCG", "MRR", "MAP") for k in (1, 3)] + ["Precision@3"]
+    for values in recbook.evaluate(Table(scores), split.test, names).values.values():
+        assert (values >= 0).all() and (values <= 1 + 1e-12).all()
+
+
+def test_a_difference_of_rmse_is_the_difference_of_the_two_in_stars():
+    rng = np.random.default_rng(0)
+    rows = [(user, item, int(rng.integers(1, 6))) for user in range(30) for item in rng.permutation(12)[:8]]
+    dataset = recbook.from_frame(pd.DataFrame(rows, columns=["user", "item", "r"]), rating="r")
+    cases = recbook.random_folds(dataset)[0].test
+    three, five = (Table(torch.full((30, 12), stars)) for stars in (3.0, 5.0))
+    gap = recbook.compare({"three": three, "five": five}, on=cases, metrics=["RMSE", "MAE"]).difference("three", "five", "RMSE")
+    given = cases.rating
+    expected = np.sqrt(np.mean((given - 3) ** 2)) - np.sqrt(np.mean((given - 5) ** 2))
+    assert gap["difference"] == approx(expected) and gap["low"] < expected < gap["high"] < 0
+    assert gap["high"] - gap["low"] < 1
+
+
+def test_an_interval_of_few_users_stays_within_what_they_have():
+    report = Report({"MRR": np.array([0.5, 0.5])}, {"MRR": np.array([0, 1])})
+    assert report.interval("MRR") == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("columns", [2, 4])
+def test_scores_of_another_shape_are_refused(columns):
+    cases = cases_of([[0], [1]], 3)
+    with pytest.raises(ModelError, match=rf"Table gives scores of shape \(2, {columns}\); .* it is \(2, 3\)"):
+        recbook.evaluate(Table(torch.rand(2, columns)), cases)
+
+
+def test_lists_are_shorter_where_less_is_left():
+    frame = pd.DataFrame([("a", i) for i in range(9)] + [("b", i) for i in range(5, 12)], columns=["user", "item"])
+    dataset = recbook.from_frame(frame)
+    split = recbook.leave_last_out(dataset)
+    model = recbook.Popularity(dataset.n_users, dataset.n_items).fit(split)
+    assert recbook.beyond_accuracy(model, split, k=10)["coverage@10"] <= 9 / 12
+    history = dataset.history("a")
+    items, scores = model.top(history, k=5, exclude=history.items)
+    assert sorted(items[0, :3].tolist()) == [9, 10, 11] and items[0, 3:].tolist() == [-1, -1]
+    assert scores[0, 3:].tolist() == [-math.inf] * 2
+
+
+def test_a_metric_of_a_longer_list_than_there_are_items():
+    cases = cases_of([[0], [1, 2]], 3)
+    report = recbook.evaluate(Table(torch.rand(2, 3)), cases, ["NDCG@9999999999", "Recall@9999999999"])
+    assert report["Recall@9999999999"] == 1 and 0 < report["NDCG@9999999999"] <= 1

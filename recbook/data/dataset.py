@@ -1,5 +1,6 @@
 """What every data set looks like once it is loaded, wherever it came from."""
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Callable
@@ -8,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from recbook.data import splits
-from recbook.errors import DataError, UnknownName
+from recbook.errors import DataError, UnknownName, shown
 
 BEHAVIOURS = ("view", "favourite", "cart", "purchase")
-LATEST = 2**33  # the year 2242 in seconds: a larger timestamp is in milliseconds, or wrong
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,10 @@ class Dataset:
         `user`, `friend`: one row for each directed tie.
     items_return : bool
         Whether a user can meet an item again. Where they do, a split hides nothing that was already seen.
+    clock : bool
+        Whether timestamps are times. False: they only number the events of each user, and no split goes by them.
+    rating_scale : (low, high) or None
+        Of ratings that go below 0.
     published : Split, list of Split, or None
         The split or folds that came with the source's files, candidate lists included.
     images : array (n_items, 32, 32, 3) of uint8, or None
@@ -51,6 +55,8 @@ class Dataset:
     items: pd.DataFrame
     friends: pd.DataFrame | None = None
     items_return: bool = False
+    clock: bool = True
+    rating_scale: tuple | None = None
     truth: Any = None
     files: dict = field(default_factory=dict)
     make_images: Callable | None = field(default=None, repr=False)
@@ -86,13 +92,29 @@ class Dataset:
     def history(self, who, length=None):
         """What a user did, oldest first: the `Context` of a question asked when the data end.
 
-        who : the user's id in the source; length : int or None, how many of the last events.
+        who : the user's id in the source, or a list of ids; length : int or None, how many of the last events.
         """
-        known = self.users["original"]
-        if not (known == who).any():
-            raise UnknownName(f"user of {self.name}", who, known)
-        log = splits.Log(self.interactions, self.n_users)
-        return splits.history(log, [int((known == who).argmax())], [self.interactions["timestamp"].max()], length)
+        ids = [who] if isinstance(who, str) or not hasattr(who, "__iter__") else list(who)
+        rows = [self.find_user(one) for one in ids]
+        if None in rows:
+            kind = "whole numbers" if pd.api.types.is_integer_dtype(self.users["original"]) else "text"
+            raise UnknownName(f"user of {self.name} (its ids are {kind})", ids[rows.index(None)], self.users["original"])
+        return splits.history(self.log, rows, [self.interactions["timestamp"].max()] * len(rows), length)
+
+    def find_user(self, who):
+        """The number of the user with that id in the source, or None; 42 and "42" are the same where only one of the
+        two can be an id here."""
+        return self.numbers_of_users.get(who, self.numbers_of_users.get(str(who) if not isinstance(who, str) else whole(who)))
+
+    @cached_property
+    def numbers_of_users(self):
+        """{id in the source: our number}"""
+        return {original: number for number, original in enumerate(self.users["original"].tolist())}
+
+    @cached_property
+    def log(self):
+        """The interactions as arrays, from which histories are cut."""
+        return splits.Log(self.interactions, self.n_users)
 
     def describe(self):
         """Sizes and shape of the data, one figure a row: a Series."""
@@ -116,117 +138,9 @@ class Dataset:
                 f"{len(self.interactions):,} interactions ({columns})")
 
 
-def from_frame(frame, name="my data", user="user", item="item", timestamp=None, rating=None, behaviour=None,
-               session=None, items=None, users=None, friends=None, items_return=None):
-    """A `Dataset` from a frame with one row an interaction.
-
-    Parameters
-    ----------
-    frame : DataFrame
-    user, item, timestamp, rating, behaviour, session : str or None
-        The columns of `frame` that hold these; ids may be numbers or text. Without `timestamp` the order of the
-        rows is the order of events. Timestamps are seconds since 1970, or anything that pandas reads as dates.
-    items, users : DataFrame or None
-        Features, one row an item or user, with the id in the column that `item` or `user` names. Rows that nobody
-        interacted with are kept: cold items are part of a catalogue.
-    friends : DataFrame or None
-        Two columns of user ids: who names whom. Ties to people who are no users here are left out.
-    items_return : bool or None
-        Whether users meet items again; by default, whether any did.
-
-    Raises
-    ------
-    DataError
-        Names the column and the first row that is missing, malformed or out of range.
-    """
-    if not len(frame):
-        raise DataError(f"{name}: no interactions. Is the file empty?")
-    named = {"user": user, "item": item, "timestamp": timestamp, "rating": rating, "behaviour": behaviour,
-             "session": session}
-    named = {ours: theirs for ours, theirs in named.items() if theirs is not None}
-    for ours, theirs in named.items():
-        if theirs not in frame.columns:
-            raise DataError(f"{name}: no column {theirs!r} for {ours}; the columns are "
-                            f"{', '.join(map(repr, frame.columns))}. Say {ours}='...' with the right one.")
-    log = pd.DataFrame({ours: frame[theirs].to_numpy() for ours, theirs in named.items()})
-    for column in ("user", "item", "session"):
-        missing = log[column].isna() if column in log else np.zeros(len(log), dtype=bool)
-        if missing.any():
-            raise DataError(f"{name}: row {np.argmax(missing) + 1} has no {column}.")
-    if "timestamp" in log:
-        log["timestamp"] = seconds(log["timestamp"], name)
-    if "rating" in log:
-        ratings = pd.to_numeric(log["rating"], errors="coerce").astype(float)
-        refuse_rows(name, ratings.isna() & log["rating"].notna(), log["rating"], "is no rating")
-        log["rating"] = ratings
-    if "session" in log:
-        log["session"] = pd.factorize(log["session"])[0]
-    log["user"], users = encode(log["user"], users, user, name, "user")
-    log["item"], items = encode(log["item"], items, item, name, "item")
-    if friends is not None:
-        position = pd.Series(np.arange(len(users)), index=users["original"])
-        friends = friends.iloc[:, :2].set_axis(["user", "friend"], axis=1).apply(lambda ids: ids.map(position))
-        friends = friends.dropna().astype(np.int64).drop_duplicates().reset_index(drop=True)
-        if not len(friends):
-            raise DataError(f"{name}: no friends are both users. Are their ids of the same kind as the users'?")
-    log["row"] = np.arange(len(log))
-    by = ["user", "timestamp"] if "timestamp" in log else ["user"]
-    log = log.sort_values(by, kind="stable", ignore_index=True)
-    if "timestamp" not in log:
-        log.insert(2, "timestamp", log.groupby("user").cumcount())
-    if items_return is None:
-        items_return = bool(log.duplicated(["user", "item"]).any())
-    return Dataset(name, log, users, items, friends, items_return)
-
-
-def from_csv(path, name=None, user="user", item="item", **columns):
-    """A `Dataset` from a CSV file: `recbook.from_csv("clicks.csv", user="customer", item="sku", timestamp="when")`.
-
-    Takes what `from_frame` takes. A line with too many or too few fields is an error that names the file and the
-    line; a value that cannot be (a rating that is no number) one that names the file and the row below the header.
-    """
-    from recbook.data.files import read_table
-
-    return from_frame(read_table(path), name or str(path), user=user, item=item, **columns)
-
-
-def seconds(column, name):
-    """Timestamps as whole seconds since 1970."""
-    if not pd.api.types.is_numeric_dtype(column):
-        dates = pd.to_datetime(column, errors="coerce", utc=True)
-        if dates.isna().any():
-            row = dates.isna().to_numpy().argmax()
-            raise DataError(f"{name}: row {row + 1}: {column.iloc[row]!r} is not a date.")
-        column = (dates - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(seconds=1)
-    refuse_rows(name, column.isna(), column, "is not a timestamp")
-    refuse_rows(name, (column < 0) | (column > LATEST), column,
-                "is no time in seconds since 1970 (if these are milliseconds, divide by 1000)")
-    return column.astype(np.int64)
-
-
-def encode(ids, features, column, name, what):
-    """Ids as 0, 1, 2, ... in sorted order, and the features in that order, with the ids kept as `original`."""
-    if features is None:
-        known = pd.Index(pd.unique(ids)).sort_values()
-        features = pd.DataFrame({"original": known})
-    else:
-        if column not in features.columns:
-            raise DataError(f"{name}: the {what} features have no column {column!r}.")
-        features = features.rename(columns={column: "original"}).reset_index(drop=True)
-        twice = features["original"].duplicated()
-        if twice.any():
-            raise DataError(f"{name}: {what} {features['original'][twice].iloc[0]!r} is described twice.")
-        known = pd.Index(features["original"])
-        unknown = ~ids.isin(known)
-        if unknown.all():
-            raise DataError(f"{name}: the {what} features describe no {what} of the interactions. "
-                            f"Are their ids of the same kind?")
-        if unknown.any():
-            more = pd.DataFrame({"original": pd.Index(pd.unique(ids[unknown])).sort_values()})
-            features = pd.concat([features, more], ignore_index=True)
-            known = pd.Index(features["original"])
-        features.insert(0, "original", features.pop("original"))
-    return known.get_indexer(ids).astype(np.int64), features
+def whole(text):
+    """The whole number that a text writes, or None."""
+    return int(text) if re.fullmatch(r"-?(0|[1-9]\d*)", text) else None
 
 
 def check(dataset):
@@ -241,7 +155,8 @@ def check(dataset):
         outside = (log[column] < 0) | (log[column] >= size)
         refuse_rows(name, outside, log[column], f"is no {column} of 0 to {size - 1}", log.get("row"))
     if "rating" in log:
-        bad = ~np.isfinite(log["rating"]) & ~log["rating"].isna() | (log["rating"] < 0)
+        low = dataset.rating_scale[0] if dataset.rating_scale else 0
+        bad = ~np.isfinite(log["rating"]) & ~log["rating"].isna() | (log["rating"] < low)
         if "behaviour" not in log:  # in a log of ratings every row is one; in a log of behaviour few are
             bad |= log["rating"].isna()
         refuse_rows(name, bad, log["rating"], "is no rating", log.get("row"))
@@ -255,6 +170,4 @@ def refuse_rows(name, bad, column, why, rows=None):
     bad = np.asarray(bad)
     if bad.any():
         row = bad.argmax()
-        value = column.iloc[row]
-        value = value.item() if hasattr(value, "item") else value
-        raise DataError(f"{name}: row {(row if rows is None else rows.iloc[row]) + 1}: {value!r} {why}.")
+        raise DataError(f"{name}: row {(row if rows is None else rows.iloc[row]) + 1}: {shown(column.iloc[row])} {why}.")

@@ -229,7 +229,7 @@ def readable_lines(raw):
     return lines
 
 
-def read_table(path, names=None, types=None, separator=None, encoding="utf-8", quotes=True):
+def read_table(path, names=None, types=None, separator=None, encoding="utf-8", quotes=True, header=True):
     """A file of separated text as a frame, `.gz` or not.
 
     Parameters
@@ -244,6 +244,8 @@ def read_table(path, names=None, types=None, separator=None, encoding="utf-8", q
     encoding : str
     quotes : bool
         Whether a field may stand between double quotes.
+    header : bool
+        False: the first line is data, and the columns are called 0, 1, 2, ...
 
     Raises
     ------
@@ -251,7 +253,15 @@ def read_table(path, names=None, types=None, separator=None, encoding="utf-8", q
         Names the file and the first line (from 1) that has too many or too few fields, no number where one is
         declared, or bytes that are no text in this encoding; or says that the file is empty or missing.
     """
-    return parse_table(read_bytes(path), path, names, types, separator, encoding, quotes)
+    content = read_bytes(path)
+    if encoding.lower().replace("_", "-") != "utf-8":                   # lines and separators are counted in UTF-8
+        check_text(content, path, encoding)
+        content, encoding = content.decode(encoding).removeprefix("\ufeff").encode(), "utf-8"
+    if not header and names is None:
+        first = content.split(b"\n", 1)[0].decode(encoding, errors="replace")
+        separator = separator or sniff(first)
+        names = list(range(len(first.split(separator))))
+    return parse_table(content, path, names, types, separator, encoding, quotes)
 
 
 def parse_table(content, path, names=None, types=None, separator=None, encoding="utf-8", quotes=True):
@@ -312,6 +322,8 @@ def check_text(content, path, encoding):
         raise DataError(f"{path}: the file is empty.")
     try:
         content.decode(encoding)
+    except LookupError:
+        raise DataError(f"{path}: encoding={encoding!r} is not known; try 'utf-8', 'utf-16' or 'latin-1'.") from None
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise DataError(f"{path}, line {line}: byte 0x{content[error.start]:02x} is no {encoding} text.") from error

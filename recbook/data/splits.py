@@ -1,5 +1,6 @@
 """Cutting the past from the future: a split is a value that says what trains, what is asked, and what is hidden."""
 
+import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -184,6 +185,13 @@ class Split:
         """The training interactions as a sparse 0/1 matrix (n_users, n_items)."""
         return binary_matrix(self.train, self.n_users, self.n_items)
 
+    def fingerprint(self):
+        """A sha256 of what trains, with the users' and items' own ids: it differs if any of it does."""
+        found = hashlib.sha256()
+        for frame in (self.train, self.dataset.users[["original"]], self.dataset.items[["original"]]):
+            found.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+        return found.hexdigest()
+
     def refit(self):
         """The same split with the validation part moved into training: for the final fit before the test."""
         if self.train_and_validation is None:
@@ -266,6 +274,9 @@ def by_time(dataset, validation=0.1, test=0.1, mask="default"):
     """
     times = np.sort(dataset.interactions["timestamp"].to_numpy())
     shares(validation, test)
+    if not dataset.clock:
+        raise DataError(f"{dataset.name}: there are no timestamps, only the order of each user's events; nothing says what "
+                        "was earlier for two users. Name the column of the times, or split by leave_last_out or by_ratio.")
     first_validation = times[int(len(times) * (1 - validation - test))]
     first_test = times[int(len(times) * (1 - test))]
     if first_validation == times[0] or (validation and first_validation == first_test):

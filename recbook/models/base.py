@@ -55,6 +55,11 @@ class Recommender(nn.Module):
         return latest(type(context)(items=context.items), self.reads).items
 
     @property
+    def device(self):
+        """Where the weights are."""
+        return next((tensor.device for tensor in self.state_dict().values()), torch.device("cpu"))
+
+    @property
     def config(self):
         """The constructor's arguments."""
         return {name: getattr(self, name) for name in inspect.signature(type(self).__init__).parameters
@@ -62,8 +67,13 @@ class Recommender(nn.Module):
 
     @torch.no_grad()
     def top(self, context, k=10, exclude=None):
-        """The k best items of each case: (items (B, k), scores (B, k)). `exclude` (B, E), padded with -1, are left out."""
-        return best(self.scores(context), k, exclude)
+        """The k best items of each case, the best first: (items (B, k), scores (B, k)).
+
+        `exclude` (B, E), padded with -1, are left out; where fewer than k are left, -1 stands for no item, with a score
+        of -inf. The context may be on another device than the model.
+        """
+        exclude = None if exclude is None else exclude.to(self.device)
+        return best(self.scores(context.to(self.device)), k, exclude)
 
 
 def events_read(reads):
@@ -75,13 +85,13 @@ def events_read(reads):
 
 def best(scores, k, exclude=None):
     """The k highest of scores (B, n_items): (items (B, k), scores (B, k)). `exclude` (B, E) is padded with -1."""
-    if k > scores.shape[1]:
+    if not 1 <= k <= scores.shape[1]:
         raise ModelError(f"Asked for the best {k} of {scores.shape[1]} items.")
     if exclude is not None:
         hidden = interaction_matrix(exclude, scores.shape[1]).bool()
         scores = scores.masked_fill(hidden, -torch.inf)
     top = scores.topk(k, dim=1)
-    return top.indices, top.values
+    return top.indices.masked_fill(top.values == -torch.inf, -1), top.values
 
 
 def select(scores, items):

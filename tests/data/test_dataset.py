@@ -1,13 +1,17 @@
 """Anybody's frame or CSV file becomes a data set, or a sentence about the row that stands in the way."""
 
+import tempfile
+from decimal import Decimal
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recbook.data import Dataset, from_csv, from_frame
-from recbook.errors import DataError
+from recbook.errors import DataError, UnknownName
 
 CLICKS = pd.DataFrame({"customer": ["eve", "ana", "ana"], "sku": ["tea", "cup", "tea"], "when": [30, 20, 10],
                        "stars": [5, 4, 3]})
@@ -85,11 +89,21 @@ def test_friends_are_directed_ties_between_users():
         from_frame(CLICKS, user="customer", item="sku", friends=friends[2:])
 
 
-def test_items_return_if_any_does_unless_the_caller_knows_better():
+def test_items_return_if_more_than_a_handful_does_unless_the_caller_knows_better():
     again = pd.concat([CLICKS, CLICKS[:1]])
     assert not from_frame(CLICKS, user="customer", item="sku").items_return
-    assert from_frame(again, user="customer", item="sku").items_return
-    assert not from_frame(again, user="customer", item="sku", items_return=False).items_return
+    assert from_frame(CLICKS, user="customer", item="sku", items_return=True).items_return
+    assert from_frame(again, user="customer", item="sku").items_return                      # one of four
+    many = pd.DataFrame([(u, i) for u in range(50) for i in range(8)] + [(7, 3), (7, 3)], columns=["user", "item"])
+    with pytest.warns(UserWarning, match=r"2 of 402 rows repeat an item .* row 401 does \(user 7, item 3\)"):
+        assert not from_frame(many).items_return
+    assert from_frame(many, items_return=True).items_return
+
+
+def test_a_declaration_that_the_data_contradict_is_an_error():
+    again = pd.concat([CLICKS, CLICKS[:1]])
+    with pytest.raises(DataError, match=r"items_return=False, but 1 of 4 rows .* row 4 does \(user 'eve', item 'tea'\)"):
+        from_frame(again, user="customer", item="sku", items_return=False)
 
 
 def test_sessions_are_numbered():
@@ -157,3 +171,205 @@ def test_nothing_is_lost_and_ties_keep_their_order(events):
     back = list(zip(dataset.users["original"][log["user"]], dataset.items["original"][log["item"]], log["timestamp"]))
     assert back == sorted(events, key=lambda event: (event[0], event[2]))     # Python's sort is stable too
     assert [events[row] for row in log["row"]] == back
+
+
+# ------------------------------------------------------------------------------------------------ ids
+
+
+def written(tmp_path, text, **options):
+    path = tmp_path / "z.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return from_csv(path, **options)
+
+
+@pytest.mark.parametrize("user, item, users, items", [
+    (["007", "7", "07"], ["0012", "012", "12"], ["007", "07", "7"], ["0012", "012", "12"]),
+    (["a", "b", "c"], ["12E3", "34E1", "12000"], ["a", "b", "c"], ["12000", "12E3", "34E1"]),
+    (["NA", "null", "nan"], ["None", "true", "True"], ["NA", "nan", "null"], ["None", "True", "true"]),
+    (["inf", "Infinity", "x"], ["9007199254740992", "9007199254740993", "1.5"], ["Infinity", "inf", "x"],
+     ["1.5", "9007199254740992", "9007199254740993"]),
+    (["10", "9", "-1"], ["9007199254740992", "9007199254740993", "1"], [-1, 9, 10], [1, 2**53, 2**53 + 1]),
+])
+def test_no_two_ids_of_a_file_are_merged(user, item, users, items, tmp_path):
+    lines = "".join(f"{u},{i}\n" for u, i in zip(user, item))
+    dataset = written(tmp_path, f"user,item\n{lines}")
+    assert dataset.users["original"].tolist() == users and dataset.items["original"].tolist() == items
+
+
+@settings(deadline=None)                                            # each example writes a file
+@given(st.lists(st.tuples(*[st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"],
+                                                  exclude_characters=',;"'), min_size=1, max_size=4)] * 2), min_size=1,
+                max_size=8))
+def test_ids_of_a_file_are_what_is_written_there(pairs):
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = written(Path(folder), "user,item\n" + "".join(f"{u},{i}\n" for u, i in pairs), ids="text",
+                          items_return=True)
+    log = dataset.interactions.sort_values("row")
+    assert list(zip(dataset.users["original"][log["user"]], dataset.items["original"][log["item"]])) == pairs
+
+
+def test_ids_may_be_called_text(tmp_path):
+    assert written(tmp_path, "user,item\n10,1\n9,2\n", ids="text").users["original"].tolist() == ["10", "9"]
+
+
+@pytest.mark.parametrize("frame, says", [
+    ({"user": [1, "a", 2], "item": list("xyz")}, "row 2: the user 'a' is text, the one before it a number"),
+    ({"user": list("abc"), "item": ["x", 5, "w"]}, "row 2: the item 5 is a number, the one before it text"),
+    ({"user": [[1], [2]], "item": [1, 2]}, r"row 1: \[1\] can be no id of a user"),
+])
+def test_ids_of_two_kinds_are_named_by_their_row(frame, says):
+    with pytest.raises(DataError, match=says):
+        from_frame(pd.DataFrame(frame))
+
+
+def test_blanks_around_an_id_are_refused(tmp_path):
+    with pytest.raises(DataError, match="row 2: ' a' has blanks around it"):
+        written(tmp_path, "user, item\na,x\n a,y\n")
+
+
+# ------------------------------------------------------------------------------------------------ times
+
+
+def order(times, **options):
+    frame = pd.DataFrame({"user": "u", "item": range(len(times)), "t": times})
+    dataset = from_frame(frame, timestamp="t", **options)
+    return dataset.items["original"][dataset.interactions["item"]].tolist(), dataset.interactions["timestamp"].tolist()
+
+
+@pytest.mark.parametrize("times, expected, seconds, options", [
+    (["2024-01-01T00:00:00.900Z", "2024-01-01T00:00:00.100Z"], [1, 0], [1704067200] * 2, {}),
+    ([10.9, 10.1], [1, 0], [10, 10], {}),
+    (pd.to_datetime(["2024-01-01 00:00:00.9", "2024-01-01 00:00:00.1"]), [1, 0], [1704067200] * 2, {}),
+    (pd.Series([1700000200, 1700000100], dtype=object), [1, 0], [1700000100, 1700000200], {}),
+    ([Decimal(1700000200), Decimal(1700000100)], [1, 0], [1700000100, 1700000200], {}),
+    (["1700000200", "1700000100"], [1, 0], [1700000100, 1700000200], {}),
+    (["05.03.2024", "06.01.2024"], [1, 0], [1704499200, 1709596800], {"dates": "day first"}),
+    (["05.03.2024", "06.01.2024"], [0, 1], [1714694400, 1717200000], {"dates": "month first"}),
+    (["01/02/2024", "13/02/2024"], [0, 1], [1706745600, 1707782400], {}),
+    (["2024-02-01 10:00", "2024-01-31"], [1, 0], [1706659200, 1706781600], {}),
+    ([" 2024-01-02 ", "2024-01-01"], [1, 0], [1704067200, 1704153600], {}),
+    ([20240131, 20231231], [1, 0], [1703980800, 1706659200], {"dates": "%Y%m%d"}),
+    ([45322.5, 45322.25], [1, 0], [1706680800, 1706702400], {"dates": "days"}),
+    ([1700000000900, 1700000000100], [1, 0], [1700000000] * 2, {"dates": "milliseconds"}),
+    (pd.period_range("2024-01", periods=2, freq="M")[::-1], [1, 0], [1704067200, 1706745600], {}),
+])
+def test_events_stand_in_the_order_in_which_they_happened(times, expected, seconds, options):
+    assert order(times, **options) == (expected, seconds)
+
+
+@pytest.mark.parametrize("times, says", [
+    (["05.03.2024", "06.01.2024"], "row 1: '05.03.2024' can be read in two ways: say dates='day first'"),
+    (["13/02/2024", "02/13/2024"], "row 2: '02/13/2024' has day and month in another order"),
+    ([20240131, 20231231], "row 1: 20240131 looks like a date: say dates='%Y%m%d'"),
+    ([2019, 2020], "row 1: 2019 looks like a year"), ([45322.5, 45000.0], "looks like a spreadsheet's days"),
+    (["2024-01-31 10:00 CET", "2024-01-31"], "row 1: '2024-01-31 10:00 CET' is not a date .*offset"),
+])
+def test_a_time_that_can_be_read_in_two_ways_is_refused_and_says_how_to_decide(times, says):
+    with pytest.raises(DataError, match=says):
+        order(times)
+
+
+def test_no_warning_of_pandas_reaches_the_reader(recwarn):
+    for times in (["13/02/2024", "14/02/2024"], ["31.01.2024", "30.01.2024"], ["1/31/2024 4:00 PM", "1/31/2024 3:00 AM"]):
+        order(times)
+    assert [warning.message for warning in recwarn] == []
+
+
+def test_an_unknown_way_to_read_dates_lists_those_there_are():
+    with pytest.raises(DataError, match="dates='european': say 'day first', 'month first', 'seconds'"):
+        order([1, 2], dates="european")
+
+
+# ------------------------------------------------------------------------------------------------ asking for a user
+
+
+def test_a_user_is_found_by_the_id_in_either_type_where_only_one_can_be_meant():
+    numbered = from_frame(pd.DataFrame({"user": [42, 42, 7], "item": [1, 2, 3]}))
+    assert numbered.find_user(42) == numbered.find_user("42") == numbered.find_user(np.int64(42)) == 1
+    assert numbered.history("42").items.tolist() == [[0, 1]]
+    texts = from_frame(pd.DataFrame({"user": ["42", "007", "7"], "item": [1, 2, 3]}))
+    assert texts.find_user(42) == texts.find_user("42") and texts.find_user(7) == texts.find_user("7") != texts.find_user("007")
+    with pytest.raises(UnknownName, match=r"Unknown user of my data \(its ids are whole numbers\) 'x'"):
+        numbered.history("x")
+
+
+def test_the_histories_of_many_users_in_one_call():
+    dataset = from_frame(pd.DataFrame({"user": [5, 5, 5, 7], "item": [1, 2, 3, 1]}))
+    assert dataset.history([7, 5]).items.tolist() == [[0, -1, -1], [0, 1, 2]]
+    assert dataset.history([7, 5], length=2).items.tolist() == [[0, -1], [1, 2]]
+
+
+# ------------------------------------------------------------------------------------------------ forms of a table
+
+
+@pytest.mark.parametrize("text, options", [
+    ("a|x|4\nb|y|5\n", {"header": False, "separator": "|", "user": 0, "item": 1, "rating": 2}),
+    ("a::x::4\nb::y::5\n", {"header": False, "separator": "::", "user": 0, "item": 1, "rating": 2}),
+    ("user;item;r\na;x;4,0\nb;y;5,0\n", {"decimal": ",", "rating": "r"}),
+    ("user|item|r\na|x|4\nb|y|5\n", {"separator": "|", "rating": "r"}),
+    ("user,item,r\na,x,4\nb,y,5\n".encode("utf-16"), {"encoding": "utf-16", "rating": "r"}),
+])
+def test_the_forms_of_a_file(text, options, tmp_path):
+    dataset = written(tmp_path, text, **options)
+    assert dataset.users["original"].tolist() == ["a", "b"] and dataset.items["original"].tolist() == ["x", "y"]
+    assert dataset.interactions["rating"].tolist() == [4, 5]
+
+
+def test_an_umlaut_in_latin_1(tmp_path):
+    dataset = written(tmp_path, "user,item\nJürgen,Käse\n".encode("latin-1"), encoding="latin-1")
+    assert dataset.title(0) == "Käse"
+    with pytest.raises(DataError, match="line 2: byte 0xfc is no utf-8 text"):
+        written(tmp_path, "user,item\nJürgen,Käse\n".encode("latin-1"))
+    with pytest.raises(DataError, match="encoding='latin-99' is not known"):
+        written(tmp_path, "user,item\na,b\n", encoding="latin-99")
+
+
+@pytest.mark.parametrize("more, says", [
+    ({"friends": pd.DataFrame({"a": ["ana"]})}, "friends are two columns of user ids, and here is 1"),
+    ({"user": None}, "which column holds the user"),
+    ({"items": pd.DataFrame({"sku": ["tea", None]})}, "item features: row 2 has no item"),
+    ({"items": pd.DataFrame({"sku": ["tea"], "original": ["Tee"]})}, "a column 'original' of their own"),
+])
+def test_features_and_friends_that_are_not_what_they_should_be(more, says):
+    with pytest.raises(DataError, match=says):
+        from_frame(CLICKS, **({"user": "customer", "item": "sku"} | more))
+
+
+@pytest.mark.parametrize("frame, says", [
+    ("clicks.csv", "is a path: recbook.from_csv reads files"), (Path("clicks.csv"), "is a path"), (5, "a int is no table"),
+    (pd.DataFrame([[1, 2, 3]], columns=["user", "user", "item"]), "two columns are called 'user'"),
+    (pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "user"), ("a", "item")])), "several levels"),
+])
+def test_what_is_no_table_is_refused_in_words(frame, says):
+    with pytest.raises(DataError, match=says):
+        from_frame(frame)
+
+
+def test_whatever_holds_a_table_is_taken():
+    rows = [{"user": "a", "item": "x"}, {"user": "b", "item": "y"}]
+    class Relation:
+        def df(self):
+            return pd.DataFrame(rows)
+
+    for frame in (rows, {"user": ["a", "b"], "item": ["x", "y"]}, Relation()):
+        assert from_frame(frame).n_items == 2
+
+
+def test_a_scale_may_go_below_zero():
+    thumbs = pd.DataFrame({"user": [1, 1, 2], "item": [1, 2, 1], "thumb": [1, -1, -1]})
+    with pytest.raises(DataError, match=r"row 2: -1.0 is no rating: ratings are 0 or more, unless rating_scale"):
+        from_frame(thumbs, rating="thumb")
+    dataset = from_frame(thumbs, rating="thumb", rating_scale=(-1, 1))
+    assert dataset.interactions["rating"].tolist() == [1, -1, -1]
+    with pytest.raises(DataError, match="row 2: -1.0 is no rating of 0 to 1"):
+        from_frame(thumbs, rating="thumb", rating_scale=(0, 1))
+
+
+def test_behaviours_of_ones_own_names():
+    clicks = CLICKS.assign(what=["pv", "buy", "pv"])
+    dataset = from_frame(clicks, user="customer", item="sku", behaviour="what", behaviours={"pv": "view", "buy": "purchase"})
+    assert sorted(dataset.interactions["behaviour"]) == ["purchase", "view", "view"]
+    with pytest.raises(DataError, match="row 2: 'buy' is none of the behaviours given"):
+        from_frame(clicks, user="customer", item="sku", behaviour="what", behaviours={"pv": "view"})
+    with pytest.raises(DataError, match="'click' is no behaviour"):
+        from_frame(clicks, user="customer", item="sku", behaviour="what", behaviours={"pv": "click"})

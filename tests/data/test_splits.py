@@ -247,3 +247,9 @@ def test_an_answer_is_met_again_if_it_stands_in_its_own_history(pairs, data):
     known = {user: set(part["item"]) for user, part in split.train.groupby("user")}
     by_hand = [item in known.get(split.test.users[case], ()) for case, item in zip(split.test.case, split.test.target)]
     assert split.test.again().tolist() == by_hand
+
+
+def test_rows_without_times_are_not_split_by_time():
+    long = [(f"long{u}", i) for u in range(2) for i in range(50)] + [(f"short{u}", i) for u in range(50) for i in range(4)]
+    with pytest.raises(DataError, match="there are no timestamps, only the order of each user's events"):
+        by_time(from_frame(pd.DataFrame(long, columns=["user", "item"])))

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from recbook.data.dataset import from_frame
+from recbook.data.frames import from_frame
 from recbook.data.files import parse_json, parse_json_lines
 from recbook.data.splits import leave_last_out
 from recbook.errors import DataError

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from recbook.data.dataset import from_frame
+from recbook.data.frames import from_frame
 from recbook.data.splits import rating_split
 from recbook.errors import DataError
 

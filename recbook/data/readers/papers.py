@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from recbook.data.dataset import from_frame
+from recbook.data.frames import from_frame
 from recbook.data.files import parse_number_lists
 from recbook.data.readers.movielens import ml_1m_films
 from recbook.data.splits import Split, cases_from_rows, leave_last_out, split_from_parts

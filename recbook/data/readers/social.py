@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
-from recbook.data.dataset import from_frame
+from recbook.data.frames import from_frame
 from recbook.errors import DataError
 
 

@@ -1,0 +1,276 @@
+"""Anybody's frame or CSV file becomes a `Dataset`, or one sentence about the row that stands in the way."""
+
+import os
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from recbook.data.dataset import BEHAVIOURS, Dataset, refuse_rows
+from recbook.data.times import moments
+from recbook.errors import DataError, shown
+
+WHOLE = r"-?(0|[1-9]\d{0,17})"  # a whole number as Python writes it: 007, 12E3 and 1.0 are text
+RETURNING = 0.01                # share of rows that repeat an item of the same user, from which on items return
+
+
+def from_frame(frame, name="my data", user="user", item="item", timestamp=None, rating=None, behaviour=None,
+               session=None, items=None, users=None, friends=None, items_return=None, dates=None, behaviours=None,
+               rating_scale=None):
+    """A `Dataset` from a frame with one row an interaction.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Of pandas, Polars or Arrow, or a relation of DuckDB; or what pandas makes a frame of, such as a dict of lists.
+    user, item, timestamp, rating, behaviour, session : str or None
+        The columns of `frame` that hold these; ids are numbers or text, of one kind in a column. Without `timestamp`
+        the order of the rows is the order of events. Timestamps are seconds since 1970 or dates in any usual form.
+    items, users : DataFrame or None
+        Features, one row an item or user, with the id in the column that `item` or `user` names. Rows that nobody
+        interacted with are kept: cold items are part of a catalogue.
+    friends : DataFrame or None
+        Two columns of user ids: who names whom. Ties to people who are no users here are left out.
+    items_return : bool or None
+        Whether users meet items again. By default they do if at least a hundredth of the rows repeats an item of the
+        same user; fewer repeats are kept, and a warning says how many.
+    dates : str or None
+        How timestamps are to be read where they can be read in two ways: "day first", "month first", a unit ("seconds",
+        "milliseconds", "microseconds", "nanoseconds", "days" of a spreadsheet), or a format such as "%Y%m%d".
+    behaviours : dict or None
+        From the source's names of behaviours to view, favourite, cart, purchase: {"pv": "view", "buy": "purchase"}.
+    rating_scale : (low, high) or None
+        The scale of ratings, where it goes below 0: (-1, 1) for thumbs. By default ratings are 0 or more.
+
+    Raises
+    ------
+    DataError
+        Names the column and the first row that is missing, malformed, out of range, or ambiguous.
+    """
+    frame = as_frame(frame, name)
+    if not len(frame):
+        raise DataError(f"{name}: no interactions. Is the file empty?")
+    named = {"user": user, "item": item, "timestamp": timestamp, "rating": rating, "behaviour": behaviour,
+             "session": session}
+    for ours in ("user", "item"):
+        if named[ours] is None:
+            raise DataError(f"{name}: which column holds the {ours}? Say {ours}='...'.")
+    log = pd.DataFrame({ours: column_of(frame, theirs, ours, name) for ours, theirs in named.items()
+                        if theirs is not None})
+    for column in ("user", "item", "session"):
+        if column in log:
+            refuse_missing(log[column], name, column)
+    order = moments(log["timestamp"], name, dates) if "timestamp" in log else np.arange(len(log))
+    if "timestamp" in log:
+        log["timestamp"] = np.floor(order).astype(np.int64)
+    if "rating" in log:
+        log["rating"] = as_ratings(log["rating"], name, rating_scale)
+    if "behaviour" in log and behaviours is not None:
+        log["behaviour"] = translated(log["behaviour"], behaviours, name)
+    if "session" in log:
+        log["session"] = pd.factorize(log["session"])[0]
+    log["user"], users = encode(log["user"], users, user, name, "user")
+    log["item"], items = encode(log["item"], items, item, name, "item")
+    if friends is not None:
+        friends = ties(friends, users, name)
+    log["row"] = np.arange(len(log))
+    log = log.iloc[np.lexsort((order, log["user"]))].reset_index(drop=True)        # stable: ties as in the source
+    if "timestamp" not in log:
+        log.insert(2, "timestamp", log.groupby("user").cumcount())
+    return Dataset(name, log, users, items, friends, returning(log, items, users, items_return, name),
+                   clock=timestamp is not None, rating_scale=rating_scale)
+
+
+def from_csv(path, name=None, user="user", item="item", separator=None, encoding="utf-8", header=True, decimal=".",
+             ids="auto", **columns):
+    """A `Dataset` from a CSV file: `recbook.from_csv("clicks.csv", user="customer", item="sku", timestamp="when")`.
+
+    Takes what `from_frame` takes, and:
+
+    separator : str or None   such as ";", "|" or "::"; found in the header among comma, tab and semicolon if not given
+    encoding : str   of the file, such as "latin-1" or "utf-16"
+    header : bool   False: the first line is data, and columns are named by their place: `user=0, item=1, rating=2`
+    decimal : "." or ","   what stands before the fraction of a rating
+    ids : "auto" or "text"   "auto": whole numbers where every id of a column is written as one (7, but not 007 or 7.0)
+
+    A line with too many or too few fields is an error that names the file and the line; a value that cannot be (a
+    rating that is no number) one that names the file and the row below the header.
+    """
+    from recbook.data.files import read_table
+
+    if ids not in ("auto", "text"):
+        raise DataError(f"{path}: ids={ids!r}: say 'auto' or 'text'.")
+    if decimal not in (".", ","):
+        raise DataError(f"{path}: decimal={decimal!r}: say '.' or ','.")
+    table = read_table(path, types={}, separator=separator, encoding=encoding, header=header)
+    for column in {user, item} & set(table.columns):
+        refuse_rows(path, table[column] != table[column].str.strip(), table[column],
+                    "has blanks around it, and would be another id than without them")
+        if ids == "auto" and table[column].str.fullmatch(WHOLE).all():
+            table[column] = table[column].astype(np.int64)
+    others = table.columns.difference([user, item])
+    table[others] = table[others].mask(table[others] == "")
+    rating = columns.get("rating")
+    if decimal == "," and rating in table:
+        table[rating] = table[rating].str.replace(",", ".")
+    return from_frame(table, name or str(path), user=user, item=item, **columns)
+
+
+def from_parquet(path, name=None, **columns):
+    """A `Dataset` from a Parquet file; takes what `from_frame` takes."""
+    try:
+        frame = pd.read_parquet(path)
+    except ImportError:
+        raise DataError(f"{path}: reading Parquet needs pyarrow: pip install pyarrow.") from None
+    except (OSError, ValueError) as problem:
+        raise DataError(f"{path}: cannot be read as Parquet ({str(problem).splitlines()[0]}).") from None
+    return from_frame(frame, name or str(path), **columns)
+
+
+# ------------------------------------------------------------------------------------------------ parts of the way
+
+
+def as_frame(frame, name):
+    """A pandas frame with plain columns, from whatever holds one."""
+    if isinstance(frame, str | os.PathLike):
+        raise DataError(f"{name}: {str(frame)!r} is a path: recbook.from_csv reads files.")
+    for method in ("to_pandas", "df"):                                  # Polars and Arrow; DuckDB
+        if not isinstance(frame, pd.DataFrame) and hasattr(frame, method):
+            frame = getattr(frame, method)()
+    if not isinstance(frame, pd.DataFrame):
+        try:
+            frame = pd.DataFrame(frame)
+        except (TypeError, ValueError) as problem:
+            raise DataError(f"{name}: a {type(frame).__name__} is no table of interactions ({problem}).") from None
+    if isinstance(frame.columns, pd.MultiIndex):
+        raise DataError(f"{name}: the columns have several levels; give them one name each.")
+    return frame
+
+
+def column_of(frame, theirs, ours, name):
+    """The values of a named column."""
+    if theirs not in frame.columns:
+        raise DataError(f"{name}: no column {theirs!r} for {ours}; the columns are "
+                        f"{', '.join(map(repr, frame.columns))}. Say {ours}='...' with the right one.")
+    if (frame.columns == theirs).sum() > 1:
+        raise DataError(f"{name}: two columns are called {theirs!r}.")
+    return frame[theirs].reset_index(drop=True)
+
+
+def refuse_missing(column, name, what):
+    """An id is never missing; the text NA is one, an empty text in a file is none."""
+    missing = column.isna().to_numpy() | (column.astype(object) == "").to_numpy()
+    if missing.any():
+        raise DataError(f"{name}: row {missing.argmax() + 1} has no {what}.")
+
+
+def as_ratings(column, name, scale):
+    """Ratings as floats, NaN where none was given."""
+    if pd.api.types.is_complex_dtype(column):
+        raise DataError(f"{name}: row 1: {shown(column.iloc[0])} is no rating.")
+    found = pd.to_numeric(column, errors="coerce").astype(float)
+    comma = column.astype(str).str.fullmatch(r"\s*\d+,\d+\s*")
+    why = "is no rating" + (" (with a comma before its fraction, say decimal=',')" if comma.any() else "")
+    refuse_rows(name, found.isna() & column.notna(), column, why)
+    low, high = scale or (0, np.inf)
+    why = f"is no rating of {low} to {high}" if scale else ("is no rating: ratings are 0 or more, unless rating_scale "
+                                                           "says how low and high they go, as in (-1, 1)")
+    refuse_rows(name, (found < low) | (found > high), found, why)
+    return found
+
+
+def translated(column, behaviours, name):
+    """The source's names of behaviours in ours."""
+    wrong = [ours for ours in behaviours.values() if ours not in BEHAVIOURS]
+    if wrong:
+        raise DataError(f"{name}: {wrong[0]!r} is no behaviour ({', '.join(BEHAVIOURS)}).")
+    known = ", ".join(map(str, behaviours))
+    refuse_rows(name, ~column.isin(behaviours), column, f"is none of the behaviours given ({known})")
+    return column.map(behaviours)
+
+
+def kinds_differ(ids):
+    """The row of the first id that is of another kind (number or text) than the first one, or None."""
+    if not pd.api.types.is_object_dtype(ids) or not len(ids):
+        return None
+    is_text = ids.map(lambda value: isinstance(value, str)).to_numpy()
+    return int((is_text != is_text[0]).argmax()) if (is_text != is_text[0]).any() else None
+
+
+def sorted_ids(ids, name, what):
+    """The distinct ids in order."""
+    row = kinds_differ(ids)
+    if row is not None:
+        raise DataError(f"{name}: row {row + 1}: the {what} {shown(ids.iloc[row])} is {kind_of(ids.iloc[row])}, the one "
+                        f"before it {kind_of(ids.iloc[0])}. Make them all text, or all numbers.")
+    try:
+        return pd.Index(pd.unique(ids)).sort_values()
+    except TypeError:
+        raise DataError(f"{name}: row 1: {shown(ids.iloc[0])} can be no id of a {what}: ids are numbers or "
+                        "text.") from None
+
+
+def kind_of(value):
+    """What an id is, for people."""
+    return "text" if isinstance(value, str) else "a number" if isinstance(value, int | float | np.number) else "neither"
+
+
+def encode(ids, features, column, name, what):
+    """Ids as 0, 1, 2, ... in sorted order, and the features in that order, with the ids kept as `original`."""
+    in_order = sorted_ids(ids, name, what)
+    if features is None:
+        known = in_order
+        features = pd.DataFrame({"original": known})
+    else:
+        features = as_frame(features, f"{name}, {what} features")
+        if column not in features.columns:
+            raise DataError(f"{name}: the {what} features have no column {column!r}.")
+        if "original" in features.columns and column != "original":
+            raise DataError(f"{name}: the {what} features have a column 'original' of their own, which is what the id "
+                            "is called here: give it another name.")
+        features = features.rename(columns={column: "original"}).reset_index(drop=True)
+        refuse_missing(features["original"], f"{name}, {what} features", what)
+        sorted_ids(features["original"], f"{name}, {what} features", what)
+        twice = features["original"].duplicated()
+        if twice.any():
+            raise DataError(f"{name}: {what} {features['original'][twice].iloc[0]!r} is described twice.")
+        known = pd.Index(features["original"])
+        unknown = ~in_order.isin(known)
+        if unknown.all():
+            raise DataError(f"{name}: the {what} features describe no {what} of the interactions. "
+                            f"Are their ids of the same kind?")
+        if unknown.any():
+            features = pd.concat([features, pd.DataFrame({"original": in_order[unknown]})], ignore_index=True)
+            known = pd.Index(features["original"])
+        features.insert(0, "original", features.pop("original"))
+    return known.get_indexer(ids).astype(np.int64), features
+
+
+def ties(friends, users, name):
+    """Friends as pairs of our numbers; ties to people who are no users are left out."""
+    friends = as_frame(friends, f"{name}, friends")
+    if friends.shape[1] < 2:
+        raise DataError(f"{name}: friends are two columns of user ids, and here is {friends.shape[1]}.")
+    position = pd.Series(np.arange(len(users)), index=users["original"])
+    friends = friends.iloc[:, :2].set_axis(["user", "friend"], axis=1).apply(lambda ids: ids.map(position))
+    friends = friends.dropna().astype(np.int64).drop_duplicates().reset_index(drop=True)
+    if not len(friends):
+        raise DataError(f"{name}: no friends are both users. Are their ids of the same kind as the users'?")
+    return friends
+
+
+def returning(log, items, users, declared, name):
+    """Whether items return: as declared, if the log does not contradict it; else by the share of repeats."""
+    again = log.duplicated(["user", "item"]).to_numpy()
+    if not again.any():
+        return bool(declared)
+    row, user, item = log.loc[again, ["row", "user", "item"]].iloc[0]
+    found = (f"{again.sum():,} of {len(log):,} rows repeat an item that the same user met before, as row {row + 1} does "
+             f"(user {shown(users['original'].iloc[user])}, item {shown(items['original'].iloc[item])})")
+    if declared is False:
+        raise DataError(f"{name}: items_return=False, but {found}. Drop these rows, or say items_return=True.")
+    if declared is None and again.mean() < RETURNING:
+        warnings.warn(f"{name}: {found}. That is too few to say that items return: what a user met is not ranked for "
+                      "them again. If items do return, say items_return=True.", stacklevel=3)
+        return False
+    return True

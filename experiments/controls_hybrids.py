@@ -24,7 +24,7 @@ from recbook.models.base import Recommender, select
 MF = {"dim": 8, "l2": 0.03}
 MF_TRAINING = {"epochs": 8, "batch_size": 4096, "learning_rate": 0.01}
 GRIDS = {"weight": tuple(np.round(np.arange(0, 1.01, 0.05), 2).tolist()), "enough": (1, 2, 5, 20),
-         "kept": (5, 10, 20, 50, 100)}
+         "kept": (5, 10, 20, 50, 100), "half": (3.0, 10.0, 30.0, 100.0)}
 # name: (the two parts, the number that is chosen); "other": the first part, from another seed
 MIXED = {
     "MF + words": ("mf", "words", "weight"),
@@ -35,11 +35,12 @@ MIXED = {
     "counts + ids": ("counts", "ids", "weight"),
     "switching": ("ids", "words", "enough"),
     "cascade": ("ids", "words", "kept"),
+    "MF by evidence + words": ("mf", "words", "half"),
 }
-SHARES = (0.2, 0.3, 0.4)            # of the newcomers; a row each
+SHARES = (0.1, 0.2, 0.3, 0.4, 0.5)  # of the newcomers; a row each
 PAIRS = [("words", "ids"), ("both", "ids"), ("both", "ids + words"), ("MF + words", "words"),
          ("popularity + words", "words"), ("counts + words", "words"), ("MF + words", "popularity + words"),
-         ("MF + words", "counts + words"), ("ids + words", "ids"), ("ids + ids", "ids"), ("ids + words", "ids + ids"),
+         ("MF + words", "counts + words"), ("MF by evidence + words", "MF + words"), ("ids + words", "ids"), ("ids + ids", "ids"), ("ids + words", "ids + ids"),
          ("counts + ids", "ids"), ("ids + words", "counts + ids"), ("switching", "ids"), ("cascade", "ids"),
          ("dropout", "both"), *((f"both, share {share}", "dropout") for share in SHARES),
          *((f"both, share {share}", f"ids | words, share {share}") for share in SHARES)]
@@ -78,7 +79,10 @@ def factorization(split, seed):
     return model
 
 
-def build(chosen, number, first, second):
+def build(chosen, number, first, second, met):
+    """A hybrid, from the name of its number and its value; met (n_users,): each user's events in training."""
+    if chosen == "half":
+        return recbook.Weighted(first, second, weight=0.25, half=number, met=met)
     kind = {"weight": recbook.Weighted, "enough": recbook.Switching, "kept": recbook.Cascade}[chosen]
     return kind(first, second, **{chosen: number})
 
@@ -93,6 +97,7 @@ def main(argv=None):
     split = recbook.by_time(shop)
     sizes, keep, seeds = (split.n_users, split.n_items), arguments.keep, range(arguments.seeds)
     met = np.bincount(split.train["item"], minlength=split.n_items)
+    of_users = np.bincount(split.train["user"], minlength=split.n_users)
     asked = split.validation.subset(np.arange(len(split.validation)) % 4 == 0)
     counted = {"popularity": LogPopularity(*sizes).fit(split), "counts": LogCounts(*sizes),
                "personal": recbook.PersonalPopularity(*sizes, reads=50).fit(split), "observer": recbook.Observer(shop)}
@@ -112,10 +117,10 @@ def main(argv=None):
         if row in MIXED:
             first, second, chosen = MIXED[row]
             pair = part(first, seed), part(second, seed)
-            tried = {value: recbook.evaluate(build(chosen, value, *pair), asked, METRICS)["NDCG@10"]
+            tried = {value: recbook.evaluate(build(chosen, value, *pair, of_users), asked, METRICS)["NDCG@10"]
                      for value in GRIDS[chosen]}
             number = max(tried, key=tried.get)
-            model = build(chosen, number, *pair)
+            model = build(chosen, number, *pair, of_users)
         elif "share" in row:
             parts, _, share = row.partition(", share ")
             first, _, second = parts.partition(" | ")

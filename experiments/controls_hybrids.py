@@ -40,9 +40,10 @@ MIXED = {
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5)  # of the newcomers; a row each
 PAIRS = [("words", "ids"), ("both", "ids"), ("both", "ids + words"), ("MF + words", "words"),
          ("popularity + words", "words"), ("counts + words", "words"), ("MF + words", "popularity + words"),
-         ("MF + words", "counts + words"), ("MF by evidence + words", "MF + words"), ("ids + words", "ids"), ("ids + ids", "ids"), ("ids + words", "ids + ids"),
-         ("counts + ids", "ids"), ("ids + words", "counts + ids"), ("switching", "ids"), ("cascade", "ids"),
-         ("dropout", "both"), *((f"both, share {share}", "dropout") for share in SHARES),
+         ("MF + words", "counts + words"), ("MF by evidence + words", "MF + words"), ("ids + words", "ids"),
+         ("ids + words", "words"), ("ids + ids", "ids"), ("ids + words", "ids + ids"), ("counts + ids", "ids"),
+         ("ids + words", "counts + ids"), ("switching", "ids"), ("cascade", "ids"), ("dropout", "both"),
+         *((f"both, share {share}", "dropout") for share in SHARES),
          *((f"both, share {share}", f"ids | words, share {share}") for share in SHARES)]
 
 

@@ -175,9 +175,10 @@ def trained_reports(split, cases, seed, keep=None):
     """A report of every trained model, from one seed; those that the folder `keep` has are read."""
     reports, models = {}, {}
     for name in (*TRAINED, "NeuMF, joined"):
-        path = keep and keep / f"{name}, {seed}.npy"
-        if path and path.exists() and name not in ("GMF", "MLP"):
-            reports[name] = Report({"NDCG@10": np.load(path)}, {"NDCG@10": cases.users})
+        file = keep and keep / f"{name}, {seed}.npy"
+        joined = keep and keep / f"NeuMF, joined, {seed}.npy"           # is made of the trained GMF and MLP
+        if keep and file.exists() and (name not in ("GMF", "MLP") or joined.exists()):
+            reports[name] = Report({"NDCG@10": np.load(file)}, {"NDCG@10": cases.users})
             continue
         if name == "NeuMF, joined":
             model = recbook.NeuMF.joined(models["GMF"], models["MLP"], JOINED["share"])

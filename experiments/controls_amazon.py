@@ -5,11 +5,14 @@ questions, histories and masks for models that were trained on
 
 - `future`: all but each user's last two items, as in the usual test (a quarter of that happens after the question);
 - `past`: all that happened before the last tenth began, which are more events;
-- `weekly`: all that happened before the week of the question, trained anew for each of the weeks;
-- `cut`: as `future`, less the events that happened in the week of the question or later: the future alone goes.
+- `weekly`: all that happened before the week of the question, trained anew for each of the weeks.
 
 The content profile learns nothing from events: it is the same in all three. *Same day*: the question's item was
 reviewed on the day of the item before it; *later*: on a later day.
+
+controls_amazon_early: the same for the questions of the tenth after the middle of the log, after which half of the events
+are still to come. `future` is the usual training; `past` is that less all that happened in the four weeks of the
+question or later; `thinned` is `future` with as many events as `past`, drawn at random: only the times differ.
 
 controls_amazon_scientific: Industrial and Scientific, each user's last item; the models of `experiments/hybrids.py`
 that train in seconds, for paired differences. *Cold*: the item was met fewer than 5 times in training. `mf refit` is
@@ -43,8 +46,9 @@ WEEK = 7 * 86_400
 SEEDS = (0, 1)
 LAST_TENTH = 0.9
 BEAUTY_PAIRS = [("knn future", "profile"), ("knn past", "profile"), ("knn weekly", "profile"),
-                ("knn cut", "profile"), ("knn future", "knn cut"), ("knn future", "knn weekly"),
-                ("knn weekly", "knn past"), ("knn weekly", "knn cut")]
+                ("knn future", "knn weekly"), ("knn weekly", "knn past")]
+EARLY_PAIRS = [("knn future", "profile"), ("knn thinned", "profile"), ("knn past", "profile"),
+               ("knn future", "knn thinned"), ("knn thinned", "knn past")]
 SOLVED = ("popularity", "item-knn", "ease", "content-profile")
 SCIENTIFIC_PAIRS = [("ease", "item-knn"), ("ease", "content-profile"), ("content-profile", "item-knn"),
                     ("item-knn", "content-profile"), ("mf refit", "mf")]
@@ -107,13 +111,12 @@ def beauty():
     for called, trained in (("future", split), ("past", past)):
         reports[f"knn {called}"] = recbook.evaluate(fitted(neighbours, trained), asked, [METRIC])
     numbers = [np.flatnonzero(week == one) for one in np.unique(week)]
-    for called, train in (("weekly", log), ("cut", split.train)):
-        found = []
-        for one in np.unique(week):
-            known = train[train["timestamp"] < began + one * WEEK].reset_index(drop=True)
-            model = fitted(neighbours, replace(split, train=known))
-            found.append(recbook.evaluate(model, asked.subset(week == one), [METRIC]))
-        reports[f"knn {called}"] = joined(found, numbers, len(asked))
+    weekly = []
+    for one in np.unique(week):
+        known = log[log["timestamp"] < began + one * WEEK].reset_index(drop=True)
+        model = fitted(neighbours, replace(split, train=known))
+        weekly.append(recbook.evaluate(model, asked.subset(week == one), [METRIC]))
+    reports["knn weekly"] = joined(weekly, numbers, len(asked))
     parts = {"": np.ones(len(asked), dtype=bool), "same day": before == asked.now, "later": before < asked.now}
     settings = {"events": {"future": len(split.train), "past": len(past.train)},
                 "asked from": str(pd.Timestamp(began, unit="s").date()), "weeks": len(numbers),
@@ -121,6 +124,38 @@ def beauty():
                 **facts_of(split, past)}
     save("controls_amazon", "Amazon Beauty, the last item of those who took it in the last tenth of the log",
          "the same questions, histories and masks; what trains differs", reports, parts, BEAUTY_PAIRS, dataset, start,
+         {"profile": settings})
+
+
+def early():
+    """What the future is worth where there is much of it, beside as many events of the past."""
+    start = time.perf_counter()
+    dataset, split = hybrids.data_of("amazon-beauty")
+    when = np.sort(dataset.interactions["timestamp"].to_numpy())
+    began, ended = when[len(when) // 2], when[int(len(when) * 0.6)]
+    asked = split.test.subset((split.test.now >= began) & (split.test.now < ended))
+    period = (asked.now - began) // (4 * WEEK)
+    numbers = [np.flatnonzero(period == one) for one in np.unique(period)]
+    neighbours, random = hybrids.OF_IDS["item-knn"][1], np.random.default_rng(0)
+    profile = fitted(hybrids.ROWS["amazon-beauty"]["content-profile"][1], split)
+    reports = {"profile": recbook.evaluate(profile, asked, [METRIC]),
+               "knn future": recbook.evaluate(fitted(neighbours, split), asked, [METRIC])}
+    past, thinned, sizes = [], [], []
+    for one in np.unique(period):
+        known = split.train[split.train["timestamp"] < began + one * 4 * WEEK]
+        drawn = split.train.iloc[np.sort(random.choice(len(split.train), len(known), replace=False))]
+        sizes.append(len(known))
+        for found, train in ((past, known), (thinned, drawn)):
+            model = fitted(neighbours, replace(split, train=train.reset_index(drop=True)))
+            found.append(recbook.evaluate(model, asked.subset(period == one), [METRIC]))
+    reports["knn past"], reports["knn thinned"] = (joined(found, numbers, len(asked)) for found in (past, thinned))
+    before = asked.context(length=1).times[:, 0].numpy()
+    parts = {"": np.ones(len(asked), dtype=bool), "same day": before == asked.now, "later": before < asked.now}
+    settings = {"from": str(pd.Timestamp(began, unit="s").date()), "until": str(pd.Timestamp(ended, unit="s").date()),
+                "events": {"future": len(split.train), "past": sizes},
+                "questions": {part or "all": int(keep.sum()) for part, keep in parts.items()}}
+    save("controls_amazon_early", "Amazon Beauty, last items that were taken soon after the middle of the log",
+         "the same questions, histories and masks; what trains differs", reports, parts, EARLY_PAIRS, dataset, start,
          {"profile": settings})
 
 
@@ -242,7 +277,7 @@ def shop():
              {f"chance, {called}": {"cold items": int(cold.sum()), "items": len(cold), "questions": len(asked)}}, SEEDS)
 
 
-STUDIES = {"beauty": beauty, "scientific": scientific, "taobao": taobao, "shop": shop}
+STUDIES = {"beauty": beauty, "early": early, "scientific": scientific, "taobao": taobao, "shop": shop}
 
 
 def main(argv=None):

@@ -115,6 +115,7 @@ PAIRS = [
     ("MF", "MF without item bias"), ("GMF with item bias", "GMF"), ("GMF", "MLP"),
     ("GMF", "counts"), ("EASE", "MF"), ("EASE", "counts"), ("EASE", "NeuMF"), ("EASE", "personal popularity"),
     ("EASE", "popularity"), ("popularity", "NeuMF"), ("popularity", "MF"), ("popularity", "MLP"),
+    ("popularity", "GMF"), ("popularity", "NeuMF, joined"),
     ("MF without item bias", "GMF"), ("NeuMF", "NeuMF, shared vectors"), ("NeuMF, product of 64", "NeuMF"),
     ("NeuMF, product of 64", "NeuMF, shared vectors"),
 ]

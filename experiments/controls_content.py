@@ -43,7 +43,7 @@ ROWS = {
     "ids-year": {"ids": True, "year": True},
 }
 SHOP = ("words", "ids", "both", "cnn", "both-dealt")
-KEPT = {"words": (0, 3, 10, 30, 100), "ids": (3, 10, 30, 100), "both": (0, 3, 10, 30, 100), "ids-year": (10, 30, 100)}
+KEPT = {"words": (3, 10, 30), "ids": (3, 10, 30), "ids-year": (10,)}
 READS = (1, 2, 3, 5, 10, 20, 50, None)     # of profile, EASE and own counts; validation chooses
 PAIRS = [("words", "ids"), ("both", "ids"), ("both", "words"), ("cnn", "words"), ("cnn", "ids"),
          ("both-dealt", "ids"), ("both", "both-dealt"), ("ids", "ids-year"), ("words", "personal"), ("ids", "personal"),

@@ -1,7 +1,7 @@
 """Hybrids against their plain rivals on the shop: the same mixes with counting in a model's place.
 
-The shop, the split and the networks of `experiments/controls_content.py`: one reader, of ids, of words, of both; MF as in
-the chapter. A mix is trained in parts; its own number (a weight, a share, ...) is the best of `GRIDS` on a quarter of
+The shop, the split and the networks of `experiments/controls_content.py`: one reader, of ids, of words, of both; MF as
+in the chapter. A mix is trained in parts; its own number (a weight, a share, ...) is the best of `GRIDS` on a quarter of
 validation, for each seed, and the test is asked once.
 
 controls_hybrids: all questions. controls_hybrids_cold: those whose answer was met fewer than ten times in training.
@@ -111,7 +111,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="controls_hybrids", description=__doc__.partition("\n")[0])
     parser.add_argument("--only", help="measure these rows and write nothing, with semicolons between")
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--keep", type=Path, help="a folder for what is trained or measured: an interrupted run goes on")
+    parser.add_argument("--keep", type=Path, help="a folder for what is trained or measured: a run goes on there")
     arguments = parser.parse_args(argv)
     shop = recbook.load("shop", cold_items=0.3)
     split = recbook.by_time(shop)

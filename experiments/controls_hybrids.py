@@ -1,7 +1,7 @@
 """Hybrids against their plain rivals on the shop: the same mixes with counting in a model's place.
 
 The shop, the split and the networks of `experiments/controls_content.py`: one reader, of ids, of words, of both; MF as
-in the chapter. A mix is trained in parts; its own number (a weight, a share, ...) is the best of `GRIDS` on a quarter of
+in the chapter. A mix is trained in parts; its own number (a weight, ...) is the best of `GRIDS` on a quarter of
 validation, for each seed, and the test is asked once.
 
 controls_hybrids: all questions. controls_hybrids_cold: those whose answer was met fewer than ten times in training.

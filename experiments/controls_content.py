@@ -47,7 +47,8 @@ KEPT = {"words": (3, 10, 30), "ids": (3, 10, 30), "ids-year": (10,)}
 READS = (1, 2, 3, 5, 10, 20, 50, None)     # of profile, EASE and own counts; validation chooses
 PAIRS = [("words", "ids"), ("both", "ids"), ("both", "words"), ("cnn", "words"), ("cnn", "ids"),
          ("both-dealt", "ids"), ("both", "both-dealt"), ("ids", "ids-year"), ("words", "personal"), ("ids", "personal"),
-         ("words", "ease"), ("ids", "ease"), ("profile", "popularity")]
+         ("words", "ease"), ("ids", "ease"), ("profile", "popularity"),
+         ("words", "profile"), ("both", "profile")]
 
 
 class WholeYear(recbook.ContentGRU):

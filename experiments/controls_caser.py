@@ -25,17 +25,17 @@ TRAINING = {"epochs": 4, "batch_size": 2048, "learning_rate": 0.01}
 SEQUENCE = {"dropout": 0.0, **TRAINING}
 CASER = {"model": "caser", "targets": 1, "negatives": 0, **SEQUENCE}
 
-# user=False keeps the user's vector at zero; often=15 shows questions after a union that many times
+# seeds=1: its differences are many times those of two seeds; user=False keeps the user's vector at zero; often=15 shows questions after a union that many times
 ROWS = {
     "Caser": CASER,
     "without p_u": {**CASER, "user": False},
     "ten items": {**CASER, "length": 10},
-    "three targets": {**CASER, "targets": 3},
-    "one negative": {**CASER, "negatives": 1},
-    "one negative, three targets": {**CASER, "negatives": 1, "targets": 3},
+    "three targets": {**CASER, "targets": 3, "seeds": 1},
+    "one negative": {**CASER, "negatives": 1, "seeds": 1},
+    "one negative, three targets": {**CASER, "negatives": 1, "targets": 3, "seeds": 1},
     "max-pooled, five items": {"model": "max-pooled-rnn", **SEQUENCE, "length": 5},
-    "max-pooled": {"model": "max-pooled-rnn", **SEQUENCE},
-    "unions 15 times": {**CASER, "user": False, "often": 15},
+    "max-pooled": {"model": "max-pooled-rnn", **SEQUENCE, "seeds": 1},
+    "unions 15 times": {**CASER, "user": False, "often": 15, "seeds": 1},
 }
 OBSERVERS = {"observer, five items": 5, "observer, ten items": 10, "observer, fifty items": 50}
 PAIRS = [("without p_u", "Caser"), ("ten items", "Caser"), ("Caser", "three targets"), ("Caser", "one negative"),
@@ -72,7 +72,7 @@ def train(split, settings, seed):
     """A model of one row, trained on `split`."""
     settings = dict(settings)
     training = {key: settings.pop(key) for key in ("epochs", "batch_size", "learning_rate")}
-    user, often = settings.pop("user", True), settings.pop("often", 1)
+    user, often, _ = settings.pop("user", True), settings.pop("often", 1), settings.pop("seeds", None)
     recbook.seed_everything(seed)
     model = find_model(settings.pop("model"))(split.n_users, split.n_items, **settings)
     if not user:
@@ -129,7 +129,7 @@ def main(argv=None):
     reports, settings, seconds = {}, {}, 0.0
     for name in [arguments.only] if arguments.only else ROWS:
         runs = []
-        for seed in range(arguments.seeds):
+        for seed in range(ROWS[name].get("seeds", arguments.seeds)):
             kept = arguments.keep and arguments.keep / f"caser {name} {seed}.pickle"
             if kept and kept.exists():
                 runs.append(pickle.loads(kept.read_bytes()))

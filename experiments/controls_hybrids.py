@@ -23,8 +23,7 @@ from recbook.models.base import Recommender, select
 
 MF = {"dim": 8, "l2": 0.03}
 MF_TRAINING = {"epochs": 8, "batch_size": 4096, "learning_rate": 0.01}
-GRIDS = {"weight": tuple(np.round(np.arange(0, 1.01, 0.05), 2).tolist()), "enough": (1, 2, 5, 20),
-         "kept": (5, 10, 20, 50, 100), "half": (3.0, 10.0, 30.0, 100.0)}
+GRIDS = {"weight": tuple(np.round(np.arange(0, 1.01, 0.05), 2).tolist()), "kept": (5, 10, 20, 50, 100), "half": (3.0, 10.0, 30.0, 100.0)}
 # name: (the two parts, the number that is chosen); "other": the first part, from another seed
 MIXED = {
     "MF + words": ("mf", "words", "weight"),
@@ -33,16 +32,15 @@ MIXED = {
     "ids + words": ("ids", "words", "weight"),
     "ids + ids": ("ids", "other", "weight"),
     "counts + ids": ("counts", "ids", "weight"),
-    "switching": ("ids", "words", "enough"),
     "cascade": ("ids", "words", "kept"),
     "MF by evidence + words": ("mf", "words", "half"),
 }
-SHARES = {"both": (0.2, 0.3, 0.4, 0.5), "ids | words": (0.1, 0.2, 0.3, 0.4)}     # of the newcomers; a row each
+SHARES = {"both": (0.2, 0.3, 0.4, 0.5), "ids | words": (0.1, 0.2, 0.3)}     # of the newcomers; a row each
 PAIRS = [("words", "ids"), ("both", "ids"), ("both", "ids + words"), ("MF + words", "words"),
          ("popularity + words", "words"), ("counts + words", "words"), ("MF + words", "popularity + words"),
          ("MF + words", "counts + words"), ("MF by evidence + words", "MF + words"), ("ids + words", "ids"),
          ("ids + words", "words"), ("ids + ids", "ids"), ("ids + words", "ids + ids"), ("counts + ids", "ids"),
-         ("ids + words", "counts + ids"), ("switching", "ids"), ("cascade", "ids"), ("dropout", "both"),
+         ("ids + words", "counts + ids"), ("cascade", "ids"), ("dropout", "both"),
          *((f"both, share {share}", "dropout") for share in SHARES["both"])]
 
 
@@ -103,7 +101,7 @@ def build(chosen, number, first, second, met):
     """A hybrid, from the name of its number and its value; met (n_users,): each user's events in training."""
     if chosen == "half":
         return recbook.Weighted(first, second, weight=0.25, half=number, met=met)
-    kind = {"weight": recbook.Weighted, "enough": recbook.Switching, "kept": recbook.Cascade}[chosen]
+    kind = {"weight": recbook.Weighted, "kept": recbook.Cascade}[chosen]
     return kind(first, second, **{chosen: number})
 
 

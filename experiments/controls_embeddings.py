@@ -24,7 +24,7 @@ from recbook.models.base import Recommender
 SEEDS = (0, 1)
 TRAINING = {"epochs": 2, "batch_size": 4096, "learning_rate": 0.02}
 READS = (1, 2, 5, 10, 20, None)
-CHOSEN = 2                                                              # events, by validation
+CHOSEN = 5                                                              # events, by validation
 EVERYTHING = 100_000
 
 

@@ -92,7 +92,8 @@ def unbiased(n_users, n_items, **settings):
     return model
 
 
-# name: (class, settings, epochs, learning rate), chosen by --tune
+# name: (class, settings, epochs, learning rate); chosen on validation for MF, GMF, MLP and NeuMF, a variant has its
+# model's
 TRAINED = {
     "MF": (recbook.LogisticMF, {"dim": 8, "l2": 0.03}, 4, 0.01),
     "MF without item bias": (unbiased, {"dim": 8, "l2": 0.03}, 4, 0.01),

@@ -2,8 +2,8 @@
 
 controls_recurrent: every second question of the test; answers to each question are averaged over seeds and compared in
 pairs. All networks train as the chapter's does: four passes at a rate that falls from .01 to nothing, no dropout.
-controls_recurrent_first and controls_recurrent_within: the same on the first question of a visit and on all others. Each
-observer is told what some of the networks are told, and the customer's profile: no such network can do better on average.
+controls_recurrent_first and controls_recurrent_within: the same on the first question of a visit and on all others. An
+observer is told what some networks are told, and the customer's profile: none of them can do better on average.
 
 controls_recurrent_copying: how many of the first symbols of thirty a network repeats after at most 400 steps.
 """
@@ -25,7 +25,7 @@ from recbook.models.sequence import pauses
 TRAINING = {"epochs": 4, "batch_size": 2048, "learning_rate": 0.01}
 ALL = {"behaviours": True, "pauses": True}
 
-# seeds=1 where the others have two; told="before": with each event the pause before it, and nothing of the time of the question
+# seeds=1 where the others have two; told="before": with each event the pause before it, and nothing of the question's time
 ROWS = {
     "GRU, ids": {"cell": "gru", "seeds": 1},
     "RNN, all": {"cell": "rnn", **ALL},
@@ -115,7 +115,7 @@ def measure_copying(shop, seeds=range(3)):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="controls_recurrent", description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", choices=[*ROWS, *OBSERVERS, "copying"], help="run one row; networks write nothing then")
+    parser.add_argument("--only", choices=[*ROWS, *OBSERVERS, "copying"], help="run one row; only copying is written then")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--keep", type=Path, help="a folder where each run is kept: an interrupted experiment goes on")
     arguments = parser.parse_args(argv)

@@ -1,10 +1,10 @@
 """Caser taken apart on the shop: loss, targets, window and the user's vector, each changed alone.
 
 controls_caser: every second question of the test; answers to each question are averaged over seeds and compared in
-pairs. All models train as the chapter's does: four passes at a rate that falls from .01 to nothing, no dropout. "unions 15
-times" is Caser without the user's vector, shown each question after the two categories of a union fifteen times. Each
-row's settings hold what it knows of the shop's unions in the end ("union", the lift that the chapter shows). The observers
-read the last items alone: no behaviours, no times.
+pairs. All models train as the chapter's does: four passes at a rate that falls from .01 to nothing, no dropout.
+"unions 15 times" is Caser without the user's vector, shown each question after the two categories of a union fifteen
+times. Each row's settings hold what it knows of unions in the end ("union", the lift that the chapter shows). The
+observers read the last items alone: no behaviours, no times.
 """
 
 import argparse
@@ -57,7 +57,8 @@ class OftenUnions(Windows):
         moment, known, _ = self.rows                                    # row of what comes next
         items, times = self.columns["items"], self.columns["times"]
         category = torch.from_numpy(self.world.item_category)[items]
-        near = (times[moment] - times[moment - 1] <= 1800) & (times[moment - 1] - times[moment - 2] <= 1800) & (known >= 2)
+        near = (known >= 2) & (times[moment] - times[moment - 1] <= 1800)
+        near &= times[moment - 1] - times[moment - 2] <= 1800
         pair = torch.zeros(len(category) + 1, dtype=torch.bool)
         for first, second, _ in self.world.unions:
             ends = (category[moment - 1] == first) & (category[moment - 2] == second)

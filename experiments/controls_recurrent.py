@@ -25,7 +25,7 @@ from recbook.models.sequence import pauses
 TRAINING = {"epochs": 4, "batch_size": 2048, "learning_rate": 0.01}
 ALL = {"behaviours": True, "pauses": True}
 
-# seeds=1 where the others have two; told="before": with each event the pause before it, and nothing of the question's time
+# seeds=1 where the others have two; told="before": with each event the pause before it, none before the question
 ROWS = {
     "GRU, ids": {"cell": "gru", "seeds": 1},
     "RNN, all": {"cell": "rnn", **ALL},
@@ -115,7 +115,7 @@ def measure_copying(shop, seeds=range(3)):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="controls_recurrent", description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", choices=[*ROWS, *OBSERVERS, "copying"], help="run one row; only copying is written then")
+    parser.add_argument("--only", choices=[*ROWS, *OBSERVERS, "copying"], help="one row; only copying is written then")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--keep", type=Path, help="a folder where each run is kept: an interrupted experiment goes on")
     arguments = parser.parse_args(argv)

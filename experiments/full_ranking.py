@@ -155,13 +155,13 @@ def measure(name, split):
     return average(reports) if len(reports) > 1 else reports[0]
 
 
-def rows(reports, dataset):
-    """What `results.save` writes: each model's numbers, and how much better it is than those that it is compared with."""
-    compared = Comparison(reports)
+def rows(reports, kept, dataset):
+    """What `results.save` writes: each model's numbers, and how much better it is than the others, `kept` ones too."""
+    compared = Comparison(kept | reports)
     return {name: {"title": ROWS[name], "measured": results.summary(report.runs or (report,)), "published": {},
                    "source": "", "settings": SETTINGS[dataset.name][name],
                    "less": {other: {metric: compared.difference(name, other, metric) for metric in METRICS}
-                            for other in reports if other != name}}
+                            for other in compared.reports if other != name}}
             for name, report in reports.items()}
 
 
@@ -178,18 +178,19 @@ def main(argv=None):
             tune(name, split)
         return
     names = arguments.only or list(SETTINGS[arguments.dataset])
+    files, kept = {}, {}
+    if arguments.keep:
+        arguments.keep.mkdir(parents=True, exist_ok=True)
+        files = {name: arguments.keep / f"{arguments.dataset} {name} {settings}"
+                 for name, settings in SETTINGS[arguments.dataset].items()}
+        kept = {name: pickle.loads(file.read_bytes()) for name, file in files.items() if file.exists()}
     start, reports = time.perf_counter(), {}
     for name in names:
-        kept = arguments.keep and arguments.keep / f"{arguments.dataset} {name} {SETTINGS[arguments.dataset][name]}"
-        if kept and kept.exists():
-            reports[name] = pickle.loads(kept.read_bytes())
-        else:
-            reports[name] = measure(name, split)
-        if kept:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_bytes(pickle.dumps(reports[name]))
+        reports[name] = kept[name] if name in kept else measure(name, split)
+        if name in files:
+            files[name].write_bytes(pickle.dumps(reports[name]))
         print(name, {metric: round(reports[name][metric], 4) for metric in METRICS}, flush=True)
-    results.save(NAMES[arguments.dataset], TITLES[arguments.dataset], PROTOCOL, rows(reports, split.dataset),
+    results.save(NAMES[arguments.dataset], TITLES[arguments.dataset], PROTOCOL, rows(reports, kept, split.dataset),
                  split.dataset, time.perf_counter() - start, SEEDS)
 
 

@@ -3,13 +3,16 @@
 controls_amazon: Beauty, the questions of the last tenth of the log: each user's last item, if it stands there. The same
 questions, histories and masks for models that were trained on
 
-- `future`: all but each user's last two items, as in the usual test (a quarter of that happens after the question);
+- `future`: all but each user's last two items, as in the usual test, whenever they happened;
 - `past`: all that happened before the last tenth began, which are more events;
-- `weekly`: all that happened before the week of the question, trained anew for each of the weeks;
-- `cut`: as `future`, less the events that happened in the week of the question or later: the future alone goes.
+- `weekly`: all that happened before the week of the question, trained anew for each of the weeks.
 
 The content profile learns nothing from events: it is the same in all three. *Same day*: the question's item was
 reviewed on the day of the item before it; *later*: on a later day.
+
+controls_amazon_early: the same for the questions of the tenth after the middle of the log, after which half of the
+events are still to come. `future` is the usual training; `past` is that less all that happened in the four weeks of the
+question or later; `thinned` is `future` with as many events as `past`, drawn at random: only the times differ.
 
 controls_amazon_scientific: Industrial and Scientific, each user's last item; the models of `experiments/hybrids.py`
 that train in seconds, for paired differences. *Cold*: the item was met fewer than 5 times in training. `mf refit` is
@@ -17,10 +20,6 @@ the same factorization, trained with each user's item before the last too: the e
 when the last one is asked.
 
 controls_amazon_taobao: the rules of `experiments/behaviours.py` and how often each item was met, question by question.
-
-controls_amazon_shop: the models of the chapter on its shop, two seeds of those that train at random. EASE and the
-neighbours read as many of the latest events as validation says. *Cold*: the item was met fewer than 10 times in
-training; *among cold*: the same questions, and only cold items are ranked.
 """
 
 import argparse
@@ -29,33 +28,26 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import torch
 
 import behaviours
 import hybrids
 import recbook
 from recbook import results
 from recbook.evaluation import Comparison, Report, average
-from recbook.models import Weighted, find_model
+from recbook.models import find_model
 
 METRIC = "NDCG@10"
 WEEK = 7 * 86_400
 SEEDS = (0, 1)
 LAST_TENTH = 0.9
 BEAUTY_PAIRS = [("knn future", "profile"), ("knn past", "profile"), ("knn weekly", "profile"),
-                ("knn cut", "profile"), ("knn future", "knn cut"), ("knn future", "knn weekly"),
-                ("knn weekly", "knn past"), ("knn weekly", "knn cut")]
+                ("knn future", "knn weekly"), ("knn weekly", "knn past")]
+EARLY_PAIRS = [("knn future", "profile"), ("knn thinned", "profile"), ("knn past", "profile"),
+               ("knn future", "knn thinned"), ("knn thinned", "knn past")]
 SOLVED = ("popularity", "item-knn", "ease", "content-profile")
 SCIENTIFIC_PAIRS = [("ease", "item-knn"), ("ease", "content-profile"), ("content-profile", "item-knn"),
                     ("item-knn", "content-profile"), ("mf refit", "mf")]
 TAOBAO_PAIRS = [("seen-but-last", "cart"), ("seen-but-last", "most often"), ("seen-but-last", "seen"), ("cart", "seen")]
-SHOP = {"n_users": 1200, "n_events": 80_000, "cold_items": 0.3}
-LSTM = {"dim": 32, "hidden": 64, "length": 20, "cell": "lstm", "categories": (), "dropout": 0.1}
-WORDS = {**LSTM, "text": "cnn", "n_words": 600, "words": 16}
-READS = (5, 10, 20, 50, None)
-SHOP_PAIRS = [("content", "EASE"), ("content", "MF"), ("content", "ids"), ("content", "item neighbours"),
-              ("content", "personal popularity"), ("fused", "content"), ("fused", "MF"), ("EASE", "MF"),
-              ("MF", "personal popularity"), ("content", "popularity"), ("EASE", "personal popularity")]
 
 
 def fitted(settings, split):
@@ -107,13 +99,12 @@ def beauty():
     for called, trained in (("future", split), ("past", past)):
         reports[f"knn {called}"] = recbook.evaluate(fitted(neighbours, trained), asked, [METRIC])
     numbers = [np.flatnonzero(week == one) for one in np.unique(week)]
-    for called, train in (("weekly", log), ("cut", split.train)):
-        found = []
-        for one in np.unique(week):
-            known = train[train["timestamp"] < began + one * WEEK].reset_index(drop=True)
-            model = fitted(neighbours, replace(split, train=known))
-            found.append(recbook.evaluate(model, asked.subset(week == one), [METRIC]))
-        reports[f"knn {called}"] = joined(found, numbers, len(asked))
+    weekly = []
+    for one in np.unique(week):
+        known = log[log["timestamp"] < began + one * WEEK].reset_index(drop=True)
+        model = fitted(neighbours, replace(split, train=known))
+        weekly.append(recbook.evaluate(model, asked.subset(week == one), [METRIC]))
+    reports["knn weekly"] = joined(weekly, numbers, len(asked))
     parts = {"": np.ones(len(asked), dtype=bool), "same day": before == asked.now, "later": before < asked.now}
     settings = {"events": {"future": len(split.train), "past": len(past.train)},
                 "asked from": str(pd.Timestamp(began, unit="s").date()), "weeks": len(numbers),
@@ -121,6 +112,38 @@ def beauty():
                 **facts_of(split, past)}
     save("controls_amazon", "Amazon Beauty, the last item of those who took it in the last tenth of the log",
          "the same questions, histories and masks; what trains differs", reports, parts, BEAUTY_PAIRS, dataset, start,
+         {"profile": settings})
+
+
+def early():
+    """What the future is worth where there is much of it, beside as many events of the past."""
+    start = time.perf_counter()
+    dataset, split = hybrids.data_of("amazon-beauty")
+    when = np.sort(dataset.interactions["timestamp"].to_numpy())
+    began, ended = when[len(when) // 2], when[int(len(when) * 0.6)]
+    asked = split.test.subset((split.test.now >= began) & (split.test.now < ended))
+    period = (asked.now - began) // (4 * WEEK)
+    numbers = [np.flatnonzero(period == one) for one in np.unique(period)]
+    neighbours, random = hybrids.OF_IDS["item-knn"][1], np.random.default_rng(0)
+    profile = fitted(hybrids.ROWS["amazon-beauty"]["content-profile"][1], split)
+    reports = {"profile": recbook.evaluate(profile, asked, [METRIC]),
+               "knn future": recbook.evaluate(fitted(neighbours, split), asked, [METRIC])}
+    past, thinned, sizes = [], [], []
+    for one in np.unique(period):
+        known = split.train[split.train["timestamp"] < began + one * 4 * WEEK]
+        drawn = split.train.iloc[np.sort(random.choice(len(split.train), len(known), replace=False))]
+        sizes.append(len(known))
+        for found, train in ((past, known), (thinned, drawn)):
+            model = fitted(neighbours, replace(split, train=train.reset_index(drop=True)))
+            found.append(recbook.evaluate(model, asked.subset(period == one), [METRIC]))
+    reports["knn past"], reports["knn thinned"] = (joined(found, numbers, len(asked)) for found in (past, thinned))
+    before = asked.context(length=1).times[:, 0].numpy()
+    parts = {"": np.ones(len(asked), dtype=bool), "same day": before == asked.now, "later": before < asked.now}
+    settings = {"from": str(pd.Timestamp(began, unit="s").date()), "until": str(pd.Timestamp(ended, unit="s").date()),
+                "events": {"future": len(split.train), "past": sizes},
+                "questions": {part or "all": int(keep.sum()) for part, keep in parts.items()}}
+    save("controls_amazon_early", "Amazon Beauty, last items that were taken soon after the middle of the log",
+         "the same questions, histories and masks; what trains differs", reports, parts, EARLY_PAIRS, dataset, start,
          {"profile": settings})
 
 
@@ -161,88 +184,7 @@ def taobao():
          {}, metric="Recall@10")
 
 
-class Among(recbook.Recommender):
-    """A model whose list holds some items only: `allowed` (n_items,) of bool."""
-
-    def __init__(self, model, allowed):
-        super().__init__()
-        self.model, self.allowed, self.reads = model, torch.tensor(allowed), model.reads
-
-    def scores(self, context, items=None):
-        return torch.as_tensor(self.model.scores(context)).masked_fill(~self.allowed, -torch.inf)
-
-
-def in_keras(kind, split, seed, few, patience, batch_size, **options):
-    """A model of `recbook.keras`, trained as the page trains it: ten epochs, stopped early on a part of validation."""
-    import keras
-
-    import recbook.keras as rk
-
-    class Validate(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs):
-            logs["validation"] = recbook.evaluate(self.model, few, [METRIC])[METRIC]
-
-    keras.utils.set_random_seed(seed)
-    model = getattr(rk, kind)(split.n_users, split.n_items, **options).start(split)
-    model.compile(optimizer=keras.optimizers.Adam(0.01))
-    stop = patience and keras.callbacks.EarlyStopping("validation", mode="max", patience=patience,
-                                                      restore_best_weights=True)
-    model.fit(rk.TrainingBatches(model, split, batch_size=batch_size), epochs=10, verbose=0,
-              callbacks=[Validate(), stop] if patience else [])
-    return model
-
-
-def shop():
-    """The chapter's models: two seeds, three columns, and the new items apart."""
-    start = time.perf_counter()
-    dataset = recbook.load("shop", **SHOP)
-    split = recbook.by_time(dataset)
-    sizes = split.n_users, split.n_items
-    few = split.validation.subset(np.arange(len(split.validation)) % 4 == 0)
-
-    def read(kind, **settings):
-        """The model that reads as much as validation says, and how much that is."""
-        model, found = kind(*sizes, **settings).fit(split), {}
-        for model.reads in READS:
-            found[model.reads] = recbook.evaluate(model, few, [METRIC])[METRIC]
-        model.reads = max(found, key=found.get)
-        return model
-
-    models = {"popularity": [recbook.Popularity(*sizes).fit(split)],
-              "personal popularity": [read(recbook.PersonalPopularity)],
-              "item neighbours": [read(recbook.ItemKNN, k=50, shrink=10.0)],
-              "EASE": [read(recbook.EASE, l2=500.0)], "MF": [], "ids": [], "content": [], "fused": [],
-              "observer": [recbook.Observer(dataset)]}
-    settings = {name: {"reads": models[name][0].reads} for name in ("personal popularity", "item neighbours", "EASE")}
-    weights = []
-    for seed in SEEDS:
-        models["MF"].append(in_keras("LogisticMF", split, seed, few, None, 4096, dim=8, l2=0.03))
-        models["ids"].append(in_keras("ContentGRU", split, seed, few, 2, 2048, **LSTM, ids=True))
-        models["content"].append(in_keras("ContentGRU", split, seed, few, 2, 2048, **WORDS))
-        found = {weight: recbook.evaluate(Weighted(models["MF"][-1], models["content"][-1], weight=weight), few,
-                                          [METRIC])[METRIC] for weight in (0, 0.1, 0.2, 0.3, 0.5, 1)}
-        weights.append(max(found, key=found.get))
-        models["fused"].append(Weighted(models["MF"][-1], models["content"][-1], weight=weights[-1]))
-        settings["fused"] = {"weight": list(weights), "validation": {str(key): value for key, value in found.items()}}
-    compared = recbook.compare(models, on=split.test, metrics=[METRIC])
-    results.save_comparison("controls_amazon_shop", "The chapter's shop", split.test.protocol(), compared, dataset,
-                            time.perf_counter() - start, SEEDS, settings, SHOP_PAIRS)
-    print(compared.by_answer().round(4).to_string(), settings, sep="\n", flush=True)
-    cold = hybrids.met(split, "item") < 10
-    asked = split.test.subset(cold[split.test.target])
-    models["chance"] = [recbook.Popularity(*sizes)]
-    for called, allowed in (("all items", np.ones(len(cold), dtype=bool)), ("among cold", cold)):
-        reports = {f"{name}, {called}": average([recbook.evaluate(Among(model, allowed), asked, [METRIC])
-                                                 for model in models[name]])
-                   for name in ("chance", "EASE", "ids", "content", "fused", "observer")}
-        save("controls_amazon_cold", "The chapter's shop, questions about cold items",
-             "cold: the item was met fewer than 10 times in training", reports,
-             {"": np.ones(len(asked), dtype=bool)},
-             [(f"content, {called}", f"{other}, {called}") for other in ("chance", "ids", "EASE")], dataset, start,
-             {f"chance, {called}": {"cold items": int(cold.sum()), "items": len(cold), "questions": len(asked)}}, SEEDS)
-
-
-STUDIES = {"beauty": beauty, "scientific": scientific, "taobao": taobao, "shop": shop}
+STUDIES = {"beauty": beauty, "early": early, "scientific": scientific, "taobao": taobao}
 
 
 def main(argv=None):

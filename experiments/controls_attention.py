@@ -178,7 +178,7 @@ PAIRS = [
     ("taste-in-its-place", "sasrec"), ("mean-in-its-place", "sasrec"), ("sasrec", "personal popularity"),
     ("softmax-1", "binary-1"), ("softmax-20", "softmax-1"), ("sasrec", "softmax-20"), ("sasrec", "binary-1"),
     ("narm", "narm-without"), ("narm-sure-without", "narm-without"),
-    ("attentive-gru", "last-state"), ("last-state", "attentive-gru"),
+    ("attentive-gru", "last-state"),
 ]
 
 
@@ -264,22 +264,21 @@ def gru_in(n_events, epochs, seeds, kept=None):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="controls_attention", description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", choices=[*ROWS, *CHANGED, "events"],
-                        help="train and print this row alone; writes nothing")
+    parser.add_argument("--only", nargs="+", choices=[*ROWS, "events"], default=[*ROWS, "events"], metavar="ROW",
+                        help="measure these rows: %(choices)s; default: all of them")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--reports", type=Path, help="a folder where each run is kept, so that it need not run again")
     arguments = parser.parse_args(argv)
-    seeds = range(arguments.seeds)
-    if arguments.only in (None, "events"):
-        measure_events(seeds, arguments.reports, write=arguments.only is None)
-    if arguments.only == "events":
+    seeds, wanted = range(arguments.seeds), [name for name in ROWS if name in arguments.only]
+    if "events" in arguments.only:
+        measure_events(seeds, arguments.reports)
+    if not wanted:
         return
     shop = recbook.load("shop")
     split = recbook.by_time(shop).refit()
     cases, _ = halves(split.test)
-    wanted = [CHANGED[arguments.only][1] if arguments.only in CHANGED else arguments.only]
     runs, shares, seconds = {}, {}, 0.0
-    for name in wanted if arguments.only else ROWS:
+    for name in wanted:
         for seed in seeds:
             path = arguments.reports and arguments.reports / f"{name}-{seed}.pkl"
             found, looks, took = keep(path, lambda: measure(name, seed, shop, split))
@@ -292,41 +291,40 @@ def main(argv=None):
     floors = {"popularity": recbook.Popularity, "personal popularity": recbook.PersonalPopularity}
     reports = {name: recbook.evaluate(kind(split.n_users, split.n_items).fit(split), cases, METRICS)
                for name, kind in floors.items()}
-    titles = {name: title for name, (title, *_) in (ROWS | CHANGED).items()}
+    titles = {name: title for name, (title, *_) in (ROWS | CHANGED).items()} | {name: name for name in floors}
     reports |= {titles[name]: average(each) for name, each in runs.items()}
     for number, (title, told) in enumerate(OBSERVERS.items()):
         path = arguments.reports and arguments.reports / f"observer-{number}.pkl"
         reports[title] = keep(path, lambda: recbook.evaluate(recbook.Observer(shop, **told), cases, METRICS))
     comparison = Comparison(reports, cases)
-    print(comparison.by_answer().round(4).to_string())
-    if arguments.only:
-        return
-    settings = {titles[name]: dict(training) for name, (_, _, training) in ROWS.items()}
+    print(comparison.by_answer().round(4).to_string(), flush=True)
+    settings = {titles[name]: dict(ROWS[name][2]) for name in wanted}
     for name, values in shares.items():
         settings[titles[name]] |= {"weight of the last event": [round(each, 4) for each in values]}
-    pairs = [(titles.get(a, a), titles.get(b, b)) for a, b in PAIRS]
+    pairs = [(titles[a], titles[b]) for a, b in PAIRS if {titles[a], titles[b]} <= set(reports)]
     results.save_comparison("controls_attention", "Attention: one thing changed at a time", PROTOCOL, comparison, shop,
                             seconds, seeds, settings, pairs)
-    pause = cases.now - cases.log.times[cases.ends - 1]
-    begins = (pause > SESSION_GAP) | (cases.ends == cases.log.starts[cases.users])
+    pair = [titles[each] for each in ("attentive-gru", "last-state")]
+    if not set(pair) <= set(reports):
+        return
+    begins = cases.ends == cases.log.starts[cases.users]
+    begins |= cases.now - cases.log.times[cases.ends - 1] > SESSION_GAP
     for name, some in (("first", begins), ("within", ~begins)):
-        titled = [titles[each] for each in ("attentive-gru", "last-state")]
-        part = Comparison({title: reports[title].subset(some) for title in titled}, cases.subset(some))
+        part = Comparison({title: reports[title].subset(some) for title in pair}, cases.subset(some))
         results.save_comparison(f"controls_attention_{name}", f"Attentive GRU, questions {PLACES[name]}",
                                 f"{PROTOCOL}; only questions {PLACES[name]}", part, shop, seconds, seeds, settings,
-                                [tuple(titled)])
+                                [tuple(pair)])
 
 
-def measure_events(seeds, kept, write):
+def measure_events(seeds, kept):
     """Each of two shops with about as many steps as `experiments/shop.py` takes in the other."""
     for n_events, epochs in ((60_000, 67), (250_000, 8)):
         start = time.perf_counter()
         row, shop = gru_in(n_events, epochs, seeds, kept)
         print(row["title"], row["measured"]["share"], flush=True)
-        if write:
-            results.save("controls_attention_events", "More events, or more steps",
-                         "split by time; at most 10,000 test cases, all items ranked; share of the observer's NDCG@10",
-                         {row["title"]: row}, shop, time.perf_counter() - start, seeds)
+        results.save("controls_attention_events", "More events, or more steps",
+                     "split by time; at most 10,000 test cases, all items ranked; share of the observer's NDCG@10",
+                     {row["title"]: row}, shop, time.perf_counter() - start, seeds)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Content taken apart on the shop: what words add where reader, loss and shelf are the same, and what an event is worth.
+"""Content taken apart on the shop: what words add where all else is the same, and what an event is worth.
 
 All networks are `ContentGRU` of the sizes that the chapters on content and on hybrids train, and all train alike: four
 passes, a learning rate that falls from .008 to nothing. Only what an item's vector is made of differs, or one named
@@ -10,8 +10,8 @@ controls_content_cold: the others, with all items ranked, and (-among) with only
 times.
 
 controls_content_events: the items of which few events are left, as in `experiments/content.py`; a row for each kind of
-model and number of events. "-year": each item is turned down the whole year, also before it was for sale. "-dealt": each
-item has another item's title and text, drawn at random.
+model and number of events. "-year": each item is turned down the whole year, also before it was for sale. "-dealt":
+each item has another item's title and text, drawn at random.
 """
 
 import argparse
@@ -43,17 +43,19 @@ ROWS = {
     "ids-year": {"ids": True, "year": True},
 }
 SHOP = ("words", "ids", "both", "cnn", "both-dealt")
-KEPT = {"words": (0, 3, 10, 30, 100), "ids": (3, 10, 30, 100), "both": (0, 3, 10, 30, 100), "ids-year": (10, 30, 100)}
+KEPT = {"words": (3, 10, 30), "ids": (3, 10, 30), "ids-year": (10,)}
 READS = (1, 2, 3, 5, 10, 20, 50, None)     # of profile, EASE and own counts; validation chooses
 PAIRS = [("words", "ids"), ("both", "ids"), ("both", "words"), ("cnn", "words"), ("cnn", "ids"),
          ("both-dealt", "ids"), ("both", "both-dealt"), ("ids", "ids-year"), ("words", "personal"), ("ids", "personal"),
-         ("words", "ease"), ("ids", "ease"), ("profile", "popularity")]
+         ("words", "ease"), ("ids", "ease"), ("profile", "popularity"),
+         ("words", "profile"), ("both", "profile")]
 
 
 class WholeYear(recbook.ContentGRU):
     """The softmax runs over all items at every moment: what was not for sale yet was turned down."""
 
-    def __init__(self, n_users, n_items, dim=64, length=50, hidden=128, dropout=0.2, categories=(), text=None, ids=False):
+    def __init__(self, n_users, n_items, dim=64, length=50, hidden=128, dropout=0.2, categories=(), text=None,
+                 ids=False):
         super().__init__(n_users, n_items, dim, length, hidden, dropout=dropout, categories=categories, text=text,
                          ids=ids)
 
@@ -133,7 +135,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="controls_content", description=__doc__.partition("\n")[0])
     parser.add_argument("--only", help="measure these runs and write nothing: words, ids-10, ... with commas between")
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--keep", type=Path, help="a folder for what each run measured: an interrupted one goes on there")
+    parser.add_argument("--keep", type=Path, help="a folder for what is trained or measured: a run goes on there")
     arguments = parser.parse_args(argv)
     shop = recbook.load("shop", cold_items=0.3)
     split = recbook.by_time(shop)
@@ -166,7 +168,8 @@ def save(shop, split, found, seeds, seconds):
     settings |= {name: {"reads": model.reads} for name, model in read.items()}
     shown = {name: found[name] for name in SHOP} | {name: [questions(model, split)] for name, model in counted.items()}
     write("controls_content", "The shop: one reader, one loss, other items", split.test,
-          {name: [reports[0] for reports in several] for name, several in shown.items()}, shop, seconds, seeds, settings)
+          {name: [reports[0] for reports in several] for name, several in shown.items()}, shop, seconds, seeds,
+          settings)
 
     cold = cold_items(split)[split.test.target]
     write("controls_content_known", "The shop: answers that were met ten times or more", split.test.subset(~cold),
@@ -178,16 +181,16 @@ def save(shop, split, found, seeds, seconds):
            for part, end in ((1, ""), (2, "-among"))}, shop, seconds, seeds, settings)
 
     of_few = {run: [reports[0] for reports in several] for run, several in found.items() if run not in SHOP}
-    write("controls_content_events", "The shop: items of which few events are left", withheld(split, 0)[1], of_few, shop,
-          seconds, seeds, {run: settings[run.rpartition("-")[0]] for run in of_few})
+    write("controls_content_events", "The shop: items of which few events are left", withheld(split, 0)[1], of_few,
+          shop, seconds, seeds, {run: settings[run.rpartition("-")[0]] for run in of_few})
 
 
 def write(name, title, cases, reports, shop, seconds, seeds, settings):
     ends = {run[len(base):] for base in (*ROWS, "profile", "popularity") for run in reports if run.startswith(base)}
     pairs = [(a + end, b + end) for a, b in PAIRS for end in sorted(ends) if a + end in reports and b + end in reports]
     results.save_comparison(name, title, "trained on the first eight tenths of the events. " + cases.protocol(),
-                            Comparison({run: average(several) for run, several in reports.items()}, cases), shop, seconds,
-                            seeds, settings, pairs)
+                            Comparison({run: average(several) for run, several in reports.items()}, cases), shop,
+                            seconds, seeds, settings, pairs)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Hybrids against their plain rivals on the shop: the same mixes with counting in a model's place.
 
-The shop, the split and the networks of `experiments/controls_content.py`: one reader, of ids, of words, of both; MF as in
-the chapter. A mix is trained in parts; its own number (a weight, a share, ...) is the best of `GRIDS` on a quarter of
+The shop, the split and the networks of `experiments/controls_content.py`: one reader, of ids, of words, of both; MF as
+in the chapter. A mix is trained in parts; its own number (a weight, ...) is the best of `GRIDS` on a quarter of
 validation, for each seed, and the test is asked once.
 
 controls_hybrids: all questions. controls_hybrids_cold: those whose answer was met fewer than ten times in training.
@@ -18,13 +18,12 @@ import torch
 import recbook
 from experiments.controls_content import METRICS, ROWS, SIZES, TRAINING, cold_items, kept, model_of
 from recbook import results
-from recbook.evaluation import Comparison, average
+from recbook.evaluation import Comparison, average, places
 from recbook.models.base import Recommender, select
 
 MF = {"dim": 8, "l2": 0.03}
 MF_TRAINING = {"epochs": 8, "batch_size": 4096, "learning_rate": 0.01}
-GRIDS = {"weight": tuple(np.round(np.arange(0, 1.01, 0.05), 2).tolist()), "enough": (1, 2, 5, 20),
-         "kept": (5, 10, 20, 50, 100)}
+GRIDS = {"weight": tuple(np.round(np.arange(0, 1.01, 0.05), 2).tolist()), "kept": (5, 10, 20, 50, 100), "half": (3.0, 10.0, 30.0, 100.0)}
 # name: (the two parts, the number that is chosen); "other": the first part, from another seed
 MIXED = {
     "MF + words": ("mf", "words", "weight"),
@@ -33,16 +32,30 @@ MIXED = {
     "ids + words": ("ids", "words", "weight"),
     "ids + ids": ("ids", "other", "weight"),
     "counts + ids": ("counts", "ids", "weight"),
-    "switching": ("ids", "words", "enough"),
     "cascade": ("ids", "words", "kept"),
+    "MF by evidence + words": ("mf", "words", "half"),
 }
-SHARES = (0.2, 0.3, 0.4)            # of the newcomers; a row each
+SHARES = {"both": (0.2, 0.3, 0.4, 0.5), "ids | words": (0.1, 0.2, 0.3)}     # of the newcomers; a row each
 PAIRS = [("words", "ids"), ("both", "ids"), ("both", "ids + words"), ("MF + words", "words"),
          ("popularity + words", "words"), ("counts + words", "words"), ("MF + words", "popularity + words"),
-         ("MF + words", "counts + words"), ("ids + words", "ids"), ("ids + ids", "ids"), ("ids + words", "ids + ids"),
-         ("counts + ids", "ids"), ("ids + words", "counts + ids"), ("switching", "ids"), ("cascade", "ids"),
-         ("dropout", "both"), *((f"both, share {share}", "dropout") for share in SHARES),
-         *((f"both, share {share}", f"ids | words, share {share}") for share in SHARES)]
+         ("MF + words", "counts + words"), ("MF by evidence + words", "MF + words"), ("ids + words", "ids"),
+         ("ids + words", "words"), ("ids + ids", "ids"), ("ids + words", "ids + ids"), ("counts + ids", "ids"),
+         ("ids + words", "counts + ids"), ("cascade", "ids"), ("dropout", "both"),
+         *((f"both, share {share}", "dropout") for share in SHARES["both"])]
+
+
+class Given(Recommender):
+    """What a model said of some cases, asked once, however many mixes are tried."""
+
+    def __init__(self, model, cases):
+        super().__init__()
+        self.reads = model.reads
+        with torch.no_grad():
+            self.said = torch.cat([torch.as_tensor(model.scores(cases.context(slice(start, start + 1000), model.reads)))
+                                   for start in range(0, len(cases), 1000)])
+
+    def scores(self, context, items=None):
+        return select(self.said, items)
 
 
 class LogPopularity(recbook.Popularity):
@@ -78,8 +91,17 @@ def factorization(split, seed):
     return model
 
 
-def build(chosen, number, first, second):
-    kind = {"weight": recbook.Weighted, "enough": recbook.Switching, "kept": recbook.Cascade}[chosen]
+def ndcg(scores, cases):
+    """NDCG@10 of scores (N, n_items), ties in random order."""
+    rank = places(scores, torch.arange(len(cases)), torch.as_tensor(cases.target), torch.Generator().manual_seed(0))
+    return float(torch.where(rank < 10, 1 / torch.log2(rank + 2), 0.0).mean())
+
+
+def build(chosen, number, first, second, met):
+    """A hybrid, from the name of its number and its value; met (n_users,): each user's events in training."""
+    if chosen == "half":
+        return recbook.Weighted(first, second, weight=0.25, half=number, met=met)
+    kind = {"weight": recbook.Weighted, "kept": recbook.Cascade}[chosen]
     return kind(first, second, **{chosen: number})
 
 
@@ -87,12 +109,13 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="controls_hybrids", description=__doc__.partition("\n")[0])
     parser.add_argument("--only", help="measure these rows and write nothing, with semicolons between")
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--keep", type=Path, help="a folder for what is trained or measured: an interrupted run goes on")
+    parser.add_argument("--keep", type=Path, help="a folder for what is trained or measured: a run goes on there")
     arguments = parser.parse_args(argv)
     shop = recbook.load("shop", cold_items=0.3)
     split = recbook.by_time(shop)
     sizes, keep, seeds = (split.n_users, split.n_items), arguments.keep, range(arguments.seeds)
     met = np.bincount(split.train["item"], minlength=split.n_items)
+    of_users = np.bincount(split.train["user"], minlength=split.n_users)
     asked = split.validation.subset(np.arange(len(split.validation)) % 4 == 0)
     counted = {"popularity": LogPopularity(*sizes).fit(split), "counts": LogCounts(*sizes),
                "personal": recbook.PersonalPopularity(*sizes, reads=50).fit(split), "observer": recbook.Observer(shop)}
@@ -112,10 +135,11 @@ def main(argv=None):
         if row in MIXED:
             first, second, chosen = MIXED[row]
             pair = part(first, seed), part(second, seed)
-            tried = {value: recbook.evaluate(build(chosen, value, *pair), asked, METRICS)["NDCG@10"]
+            given = [Given(model, asked) for model in pair]
+            tried = {value: ndcg(build(chosen, value, *given, of_users).scores(asked.context(length=50)), asked)
                      for value in GRIDS[chosen]}
             number = max(tried, key=tried.get)
-            model = build(chosen, number, *pair)
+            model = build(chosen, number, *pair, of_users)
         elif "share" in row:
             parts, _, share = row.partition(", share ")
             first, _, second = parts.partition(" | ")
@@ -125,7 +149,7 @@ def main(argv=None):
         return number, recbook.evaluate(model, split.test, METRICS, seed=seed)
 
     rows = [*counted, "mf", "ids", "words", "both", "dropout", *MIXED,
-            *(f"{parts}, share {share}" for parts in ("both", "ids | words") for share in SHARES)]
+            *(f"{parts}, share {share}" for parts in SHARES for share in SHARES[parts])]
     start, reports, settings = time.perf_counter(), {}, {}
     for row in arguments.only.split(";") if arguments.only else rows:
         name = row.replace(" ", "").replace("|", "-")

@@ -1,4 +1,4 @@
-"""Controls of the chapter on NeuMF: the shop, known products, a start that fails, MovieLens by full ranking.
+"""Controls of the chapter on NeuMF: variants on the shop, known products, a start that fails, size and rate.
 
 shop: every model of the chapter and its variants, two seeds, all test questions; saved on all of them
 (`controls_neumf`), on those of customers who were there in training (`controls_neumf_known`) and on those of newcomers
@@ -11,9 +11,6 @@ weights start above zero, how many items share the first place, and the ranking.
 products: how well a network learns the product of two vectors, by width and by steps (`controls_neumf_products`).
 
 sizes: NeuMF by size and learning rate, three epochs, on validation (`controls_neumf_sizes`).
-
-full: MovieLens 1M, He et al.'s split, one seed: all films that the user has not met ranked, and 99 of them, by the same
-trained models (`controls_neumf_full`); the settings are those of `ml_1m_ncf`, where they were chosen.
 
 `--tune` prints validation after each epoch, for every trained model of the shop the same three rates and five epochs,
 and for EASE and personal popularity how many events they read; it writes nothing.
@@ -29,7 +26,6 @@ import torch
 from torch import nn
 
 import recbook
-from experiments import ml_1m_ncf as ncf
 from recbook import results
 from recbook.data.splits import Context
 from recbook.evaluation import Comparison, Report, average, evaluate
@@ -96,7 +92,8 @@ def unbiased(n_users, n_items, **settings):
     return model
 
 
-# name: (class, settings, epochs, learning rate), chosen by --tune
+# name: (class, settings, epochs, learning rate); chosen on validation for MF, GMF, MLP and NeuMF, a variant has its
+# model's
 TRAINED = {
     "MF": (recbook.LogisticMF, {"dim": 8, "l2": 0.03}, 4, 0.01),
     "MF without item bias": (unbiased, {"dim": 8, "l2": 0.03}, 4, 0.01),
@@ -115,6 +112,7 @@ PAIRS = [
     ("MF", "MF without item bias"), ("GMF with item bias", "GMF"), ("GMF", "MLP"),
     ("GMF", "counts"), ("EASE", "MF"), ("EASE", "counts"), ("EASE", "NeuMF"), ("EASE", "personal popularity"),
     ("EASE", "popularity"), ("popularity", "NeuMF"), ("popularity", "MF"), ("popularity", "MLP"),
+    ("popularity", "GMF"), ("popularity", "NeuMF, joined"),
     ("MF without item bias", "GMF"), ("NeuMF", "NeuMF, shared vectors"), ("NeuMF, product of 64", "NeuMF"),
     ("NeuMF, product of 64", "NeuMF, shared vectors"),
 ]
@@ -175,9 +173,10 @@ def trained_reports(split, cases, seed, keep=None):
     """A report of every trained model, from one seed; those that the folder `keep` has are read."""
     reports, models = {}, {}
     for name in (*TRAINED, "NeuMF, joined"):
-        path = keep and keep / f"{name}, {seed}.npy"
-        if path and path.exists() and name not in ("GMF", "MLP"):
-            reports[name] = Report({"NDCG@10": np.load(path)}, {"NDCG@10": cases.users})
+        file = keep and keep / f"{name}, {seed}.npy"
+        joined = keep and keep / f"NeuMF, joined, {seed}.npy"           # is made of the trained GMF and MLP
+        if keep and file.exists() and (name not in ("GMF", "MLP") or joined.exists()):
+            reports[name] = Report({"NDCG@10": np.load(file)}, {"NDCG@10": cases.users})
             continue
         if name == "NeuMF, joined":
             model = recbook.NeuMF.joined(models["GMF"], models["MLP"], JOINED["share"])
@@ -343,36 +342,9 @@ def sizes(seeds=(0, 1)):
             print(name, {key: round(value["value"], 4) for key, value in measured.items()}, flush=True)
 
 
-# ------------------------------------------------------------------------------------------------ MovieLens, all items
-
-
-def full(seed=0):
-    """Models of `ml_1m_ncf`, trained as there, once: every film that the user has not met ranked, and 99 of them."""
-    split = recbook.load("ml-1m-ncf").published
-    final = split.refit()
-    ways = {"all films": replace(split.test, candidates=None, masked=final.matrix()), "99 films": split.test}
-    start, reports = time.perf_counter(), {}
-    for name in ("popularity", "ease", "gmf", "neumf"):
-        model = ncf.train(name, final, ncf.SETTINGS[name], seed, "cpu")
-        found = {way: evaluate(model, cases, ["NDCG@10"], seed=seed) for way, cases in ways.items()}
-        reports[name] = Report({f"NDCG@10, {way}": report.values["NDCG@10"] for way, report in found.items()},
-                               {f"NDCG@10, {way}": report.users["NDCG@10"] for way, report in found.items()})
-        print(name, {metric: round(reports[name][metric], 4) for metric in reports[name].values}, flush=True)
-    compared, rows = Comparison(reports), {}
-    for name, report in reports.items():
-        title = ncf.PUBLISHED[name][0]
-        rows[title] = plain_row(title, results.summary([report]), ncf.SETTINGS[name]) | {"less": {
-            ncf.PUBLISHED[than][0]: {metric: compared.difference(name, than, metric) for metric in report.values}
-            for model, than in (("neumf", "gmf"), ("ease", "neumf")) if model == name}}
-    results.save(f"{NAME}_full", "MovieLens 1M, each user's last film among all films, and among 99",
-                 "He et al.'s split: leave the last film out, train on all others; mean over 6,040 users; all films: "
-                 "the 3,706 less those that the user met in training; 99 films: the published ones; ties at random",
-                 rows, split.dataset, time.perf_counter() - start, [seed])
-
-
 def main(argv=None):
     parser = argparse.ArgumentParser(prog=NAME, description=__doc__.partition("\n")[0])
-    parser.add_argument("--part", choices=["shop", "starts", "products", "sizes", "full"], help="default: all of them")
+    parser.add_argument("--part", choices=["shop", "starts", "products", "sizes"], help="default: all of them")
     parser.add_argument("--only", help="one model to --tune")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1], help="of the shop; others have their own")
     parser.add_argument("--keep", type=Path, help="a folder for the shop's trained reports: they are not made again")
@@ -382,7 +354,7 @@ def main(argv=None):
     if arguments.tune:
         tune(recbook.by_time(recbook.load("shop")), arguments.only)
         return
-    for part in [arguments.part] if arguments.part else ["shop", "starts", "products", "sizes", "full"]:
+    for part in [arguments.part] if arguments.part else ["shop", "starts", "products", "sizes"]:
         match part:
             case "shop":
                 if arguments.fill:
@@ -392,7 +364,7 @@ def main(argv=None):
                 else:
                     shop(arguments.seeds, arguments.keep)
             case _:
-                {"starts": starts, "products": products, "sizes": sizes, "full": full}[part]()
+                {"starts": starts, "products": products, "sizes": sizes}[part]()
 
 
 if __name__ == "__main__":

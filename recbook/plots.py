@@ -94,16 +94,16 @@ def star(axes, suitability, group, names, title, scale=None):
 
 def shelves(dataset, rows, mark=None):
     """Rows of product pictures with their titles, {name: items}. The item `mark` is framed wherever it stands."""
-    width = max(map(len, rows.values()))
-    figure, grid = plt.subplots(len(rows), width, figsize=(1.2 + 1.05 * width, 1.5 * len(rows)), squeeze=False)
-    for (name, items), row in zip(rows.items(), grid):
-        for axes in row:
+    figure = plt.figure(figsize=(4.8, 1.9 * len(rows)))
+    figure.get_layout_engine().set(h_pad=0.08)
+    parts = figure.subfigures(len(rows), squeeze=False)[:, 0]
+    for (name, items), part in zip(rows.items(), parts):
+        part.suptitle(name, x=0.01, ha="left", fontsize=10, color=GREY)
+        for axes, item in zip(part.subplots(1, len(items), squeeze=False)[0], items):
             axes.set_axis_off()
-        row[0].text(-0.25, 0.5, name, transform=row[0].transAxes, ha="right", va="center", fontsize=10)
-        for axes, item in zip(row, items):
             axes.imshow(dataset.images[item])
-            axes.set_title(dataset.title(item).replace(" ", "\n", 2), fontsize=7, loc="center",
-                           color=RED if item == mark else "black")
+            axes.set_title(dataset.title(item).replace(" ", "\n", 2), fontsize=9, loc="center",
+                           color=RED if item == mark else GREY)
             if item == mark:
                 axes.add_patch(plt.Rectangle((0, 0), 31, 31, fill=False, color=RED, linewidth=3))
     return figure

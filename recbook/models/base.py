@@ -104,7 +104,7 @@ def select(scores, items):
 def rows(table, numbers):
     """Rows of a table (N, D) or entries of a vector (N,) by their numbers, of any shape; all of them for None.
 
-    As `table[numbers]`, but its gradient is summed without sorting the numbers: less time for all of BPR.
+    As `table[numbers]`, but its gradient adds whole rows (`index_add`, not `index_put`): less time for all of BPR.
     """
     if numbers is None:
         return table

@@ -8,7 +8,6 @@ observers read the last items alone: no behaviours, no times.
 """
 
 import argparse
-import pickle
 import time
 from pathlib import Path
 
@@ -129,13 +128,8 @@ def main(argv=None):
     for name in [arguments.only] if arguments.only else ROWS:
         runs = []
         for seed in range(ROWS[name].get("seeds", arguments.seeds)):
-            kept = arguments.keep and arguments.keep / f"caser {name} {seed}.pickle"
-            if kept and kept.exists():
-                runs.append(pickle.loads(kept.read_bytes()))
-                continue
-            runs.append(run(name, seed, split, cases))
-            if kept:
-                kept.write_bytes(pickle.dumps(runs[-1]))
+            kept = arguments.keep and arguments.keep / f"caser {name} {seed}"
+            runs.append(results.kept(kept, lambda: run(name, seed, split, cases)))
         reports[name] = average([report for report, _, _ in runs])
         settings[name] = {**ROWS[name], "union": round(float(np.mean([lift for _, lift, _ in runs])), 3)}
         seconds += sum(time for _, _, time in runs)

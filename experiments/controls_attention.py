@@ -11,7 +11,6 @@ steps as `experiments/shop.py` takes in the default one, and in the default one 
 """
 
 import argparse
-import pickle
 import time
 from pathlib import Path
 
@@ -228,16 +227,6 @@ def halves(cases):
     return cases.subset(even), cases.subset(~even)
 
 
-def keep(path, make):
-    """What `make` returns, or what it returned before."""
-    if path is None:
-        return make()
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(pickle.dumps(make()))
-    return pickle.loads(path.read_bytes())
-
-
 def gru_in(n_events, epochs, seeds, kept=None):
     """The GRU of experiments/shop.py with behaviours and pauses in a shop of so many events: a row, and the shop."""
     shop = recbook.load("shop", n_events=n_events)
@@ -254,7 +243,7 @@ def gru_in(n_events, epochs, seeds, kept=None):
                               schedule=lambda share: 1 - share)
         return recbook.evaluate(model, cases, METRICS, seed=seed)
 
-    reports = [keep(kept and kept / f"events-{n_events}-{epochs}-{seed}.pkl", lambda: one(seed)) for seed in seeds]
+    reports = [results.kept(kept and kept / f"events-{n_events}-{epochs}-{seed}", lambda: one(seed)) for seed in seeds]
     shares = [report["NDCG@10"] / ceiling["NDCG@10"] for report in reports]
     measured = {**results.summary(reports), "share": {"value": float(np.mean(shares)), "low": min(shares),
                                                       "high": max(shares), "values": shares}}
@@ -280,8 +269,8 @@ def main(argv=None):
     runs, shares, seconds = {}, {}, 0.0
     for name in wanted:
         for seed in seeds:
-            path = arguments.reports and arguments.reports / f"{name}-{seed}.pkl"
-            found, looks, took = keep(path, lambda: measure(name, seed, shop, split))
+            path = arguments.reports and arguments.reports / f"{name}-{seed}"
+            found, looks, took = results.kept(path, lambda: measure(name, seed, shop, split))
             seconds += took
             for row, report in found.items():
                 runs.setdefault(row, []).append(report)
@@ -294,8 +283,8 @@ def main(argv=None):
     titles = {name: title for name, (title, *_) in (ROWS | CHANGED).items()} | {name: name for name in floors}
     reports |= {titles[name]: average(each) for name, each in runs.items()}
     for number, (title, told) in enumerate(OBSERVERS.items()):
-        path = arguments.reports and arguments.reports / f"observer-{number}.pkl"
-        reports[title] = keep(path, lambda: recbook.evaluate(recbook.Observer(shop, **told), cases, METRICS))
+        path = arguments.reports and arguments.reports / f"observer-{number}"
+        reports[title] = results.kept(path, lambda: recbook.evaluate(recbook.Observer(shop, **told), cases, METRICS))
     comparison = Comparison(reports, cases)
     print(comparison.by_answer().round(4).to_string(), flush=True)
     settings = {titles[name]: dict(ROWS[name][2]) for name in wanted}

@@ -15,7 +15,6 @@ each item has another item's title and text, drawn at random.
 """
 
 import argparse
-import pickle
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -96,21 +95,6 @@ def dealt(shop):
     return replace(shop, items=items)
 
 
-def kept(path, make):
-    """What `make()` gives, read from a file if it was made before."""
-    if path and path.exists():
-        return pickle.loads(path.read_bytes())
-    found = make()
-    if path:
-        path.write_bytes(pickle.dumps(found))
-    return found
-
-
-def model_of(run, split, seed, keep=None):
-    """The trained model of a row, read from the folder `keep` if it was trained before."""
-    return kept(keep and keep / f"model_{run}_{seed}.pickle", lambda: train(split, ROWS[run], seed))
-
-
 def cold_items(split):
     """The items that were met fewer than ten times in training: array (n_items,) of bool."""
     return np.bincount(split.train["item"], minlength=split.n_items) < COLD
@@ -145,12 +129,12 @@ def main(argv=None):
     for run in arguments.only.split(",") if arguments.only else runs:
         def measure(seed):
             if runs[run] is None:
-                return questions(model_of(run, split, seed, arguments.keep), split, seed)
+                return questions(train(split, ROWS[run], seed), split, seed)
             smaller, asked = withheld(split, runs[run])
             model = train(smaller, ROWS[run.rpartition("-")[0]], seed)
             return [recbook.evaluate(model, asked, METRICS, seed=seed)]
 
-        found[run] = [kept(arguments.keep and arguments.keep / f"content_{run}_{seed}.pickle", lambda: measure(seed))
+        found[run] = [results.kept(arguments.keep and arguments.keep / f"content_{run}_{seed}", lambda: measure(seed))
                       for seed in seeds]
         print(f"{run:14} " + "   ".join(" ".join(f"{report['NDCG@10']:.4f}" for report in reports)
                                         for reports in found[run]), flush=True)

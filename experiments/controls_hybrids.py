@@ -10,20 +10,22 @@ controls_hybrids_known: the others.
 
 import argparse
 import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
 
 import recbook
-from experiments.controls_content import METRICS, ROWS, SIZES, TRAINING, cold_items, kept, model_of
+from experiments.controls_content import METRICS, ROWS, SIZES, TRAINING, cold_items, train
 from recbook import results
 from recbook.evaluation import Comparison, average, places
 from recbook.models.base import Recommender, select
 
 MF = {"dim": 8, "l2": 0.03}
 MF_TRAINING = {"epochs": 8, "batch_size": 4096, "learning_rate": 0.01}
-GRIDS = {"weight": tuple(np.round(np.arange(0, 1.01, 0.05), 2).tolist()), "kept": (5, 10, 20, 50, 100), "half": (3.0, 10.0, 30.0, 100.0)}
+GRIDS = {"weight": tuple(np.round(np.arange(0, 1.01, 0.05), 2).tolist()), "kept": (5, 10, 20, 50, 100),
+         "half": (3.0, 10.0, 30.0, 100.0)}
 # name: (the two parts, the number that is chosen); "other": the first part, from another seed
 MIXED = {
     "MF + words": ("mf", "words", "weight"),
@@ -120,14 +122,15 @@ def main(argv=None):
     counted = {"popularity": LogPopularity(*sizes).fit(split), "counts": LogCounts(*sizes),
                "personal": recbook.PersonalPopularity(*sizes, reads=50).fit(split), "observer": recbook.Observer(shop)}
 
+    @cache
     def part(name, seed):
         if name in counted:
             return counted[name]
         if name == "mf":
-            return kept(keep and keep / f"model_mf_{seed}.pickle", lambda: factorization(split, seed))
+            return factorization(split, seed)
         if name == "other":
-            return model_of("ids", split, (seed + 1) % len(seeds), keep)
-        return model_of(name, split, seed, keep)
+            return part("ids", (seed + 1) % len(seeds))
+        return train(split, ROWS[name], seed)
 
     def measure(row, seed):
         """(what was chosen, the report on the test)"""
@@ -153,7 +156,7 @@ def main(argv=None):
     start, reports, settings = time.perf_counter(), {}, {}
     for row in arguments.only.split(";") if arguments.only else rows:
         name = row.replace(" ", "").replace("|", "-")
-        found = [kept(keep and keep / f"hybrid_{name}_{seed}.pickle", lambda: measure(row, seed))
+        found = [results.kept(keep and keep / f"hybrid_{name}_{seed}", lambda: measure(row, seed))
                  for seed in (seeds if row not in counted else seeds[:1])]
         reports[row] = [report for _, report in found]
         if row in MIXED:

@@ -9,7 +9,6 @@ controls_recurrent_copying: how many of the first symbols of thirty a network re
 """
 
 import argparse
-import pickle
 import time
 from pathlib import Path
 
@@ -113,6 +112,13 @@ def measure_copying(shop, seeds=range(3)):
                  time.process_time() - start, seeds)
 
 
+def watch(name, shop, cases):
+    """An observer's report and the seconds it took."""
+    start = time.process_time()
+    report = recbook.evaluate(recbook.Observer(shop, **OBSERVERS[name]), cases, ["NDCG@10"])
+    return report, time.process_time() - start
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="controls_recurrent", description=__doc__.partition("\n")[0])
     parser.add_argument("--only", choices=[*ROWS, *OBSERVERS, "copying"], help="one row; only copying is written then")
@@ -130,18 +136,9 @@ def main(argv=None):
     for name in [arguments.only] if arguments.only else [*ROWS, *OBSERVERS]:
         runs = []
         for seed in range(ROWS[name].get("seeds", arguments.seeds) if name in ROWS else 1):
-            kept = arguments.keep and arguments.keep / f"recurrent {name} {seed}.pickle"
-            if kept and kept.exists():
-                runs.append(pickle.loads(kept.read_bytes()))
-                continue
-            if name in ROWS:
-                runs.append(run(name, seed, split, cases))
-            else:
-                start = time.process_time()
-                report = recbook.evaluate(recbook.Observer(shop, **OBSERVERS[name]), cases, ["NDCG@10"])
-                runs.append((report, time.process_time() - start))
-            if kept:
-                kept.write_bytes(pickle.dumps(runs[-1]))
+            kept = arguments.keep and arguments.keep / f"recurrent {name} {seed}"
+            runs.append(results.kept(kept, lambda: run(name, seed, split, cases) if name in ROWS
+                                     else watch(name, shop, cases)))
         reports[name] = average([report for report, _ in runs])
         seconds += sum(time for _, time in runs)
     if arguments.only:

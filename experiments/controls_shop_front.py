@@ -4,7 +4,7 @@ controls_shop_front: the page's own network `Fused`, read from the text of the c
 of the test's questions.
 
 - `blank`: the same network and training, every picture black;
-- `Word2Vec, longer`: the vectors alone, trained for about as long as vectors and network together;
+- `Word2Vec, longer`: the vectors alone, six passes; vectors and network together have four;
 - `GRU4Rec`: a ranker that starts from nothing, not from the search's vectors.
 
 controls_shop_front_candidates: each ranker behind the search of Word2Vec, by how many candidates it is given. `all`:

@@ -16,7 +16,6 @@ user-knn (k) and ease (l2), and were left there.
 
 import argparse
 import itertools
-import pickle
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -178,19 +177,15 @@ def main(argv=None):
             tune(name, split)
         return
     names = arguments.only or list(SETTINGS[arguments.dataset])
-    files, kept = {}, {}
-    if arguments.keep:
-        arguments.keep.mkdir(parents=True, exist_ok=True)
-        files = {name: arguments.keep / f"{arguments.dataset} {name} {settings}"
-                 for name, settings in SETTINGS[arguments.dataset].items()}
-        kept = {name: pickle.loads(file.read_bytes()) for name, file in files.items() if file.exists()}
-    start, reports = time.perf_counter(), {}
-    for name in names:
-        reports[name] = kept[name] if name in kept else measure(name, split)
-        if name in files:
-            files[name].write_bytes(pickle.dumps(reports[name]))
-        print(name, {metric: round(reports[name][metric], 4) for metric in METRICS}, flush=True)
-    results.save(NAMES[arguments.dataset], TITLES[arguments.dataset], PROTOCOL, rows(reports, kept, split.dataset),
+    start, reports, others = time.perf_counter(), {}, {}
+    for name, settings in SETTINGS[arguments.dataset].items():
+        file = arguments.keep and arguments.keep / f"{arguments.dataset} {name} {settings}"
+        if name in names:
+            reports[name] = results.kept(file, lambda: measure(name, split))
+            print(name, {metric: round(reports[name][metric], 4) for metric in METRICS}, flush=True)
+        elif file and Path(f"{file}.npz").exists():                     # measured before: only compared with
+            others[name] = results.kept(file, None)
+    results.save(NAMES[arguments.dataset], TITLES[arguments.dataset], PROTOCOL, rows(reports, others, split.dataset),
                  split.dataset, time.perf_counter() - start, SEEDS)
 
 

@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 
 from recbook.errors import RecbookError, UnknownName
-from recbook.evaluation import PARTS, average
+from recbook.evaluation import PARTS, Report, average
 from recbook.metrics import LOWER_IS_BETTER
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -127,6 +127,54 @@ def by_answer(name, models=None, metric="NDCG@10"):
     rows = {model: row_of(name, model) for model in models or load(name)["rows"]}
     return pd.DataFrame.from_dict({row["title"]: {part: row["measured"][named(metric, part)]["value"] for part in PARTS}
                                    for row in rows.values()}, orient="index")
+
+
+def kept(path, make):
+    """What `make()` gives, read from the file if it was made before: an interrupted experiment goes on.
+
+    path : path or None, which keeps nothing. What is kept may be made of reports, numbers, text, lists and dicts; a tuple
+    comes back as a list.
+    """
+    if path is None:
+        return make()
+    path = Path(f"{path}.npz")
+    if not path.exists():
+        arrays = {}
+        what = json.dumps(packed(make(), arrays))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{os.getpid()}-{path.name}")
+        np.savez(beside, what=what, **arrays)
+        os.replace(beside, path)
+    with np.load(path, allow_pickle=False) as arrays:
+        return unpacked(json.loads(str(arrays["what"])), arrays)
+
+
+def packed(value, arrays):
+    """As JSON can hold it; the arrays of reports go into `arrays`, and their numbers into the JSON."""
+    if isinstance(value, Report):
+        metrics = {}
+        for metric in value.values:
+            metrics[metric] = len(arrays)
+            arrays |= {f"{len(arrays)}": value.values[metric], f"{len(arrays) + 1}": value.users[metric]}
+        return {"report": metrics, "runs": [packed(run, arrays) for run in value.runs]}
+    if isinstance(value, dict):
+        return {"dict": [[key, packed(each, arrays)] for key, each in value.items()]}
+    if isinstance(value, (list, tuple)):
+        return [packed(each, arrays) for each in value]
+    return value.item() if hasattr(value, "item") else value
+
+
+def unpacked(value, arrays):
+    """What was packed."""
+    if isinstance(value, list):
+        return [unpacked(each, arrays) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "dict" in value:
+        return {key: unpacked(each, arrays) for key, each in value["dict"]}
+    values = {metric: arrays[f"{number}"] for metric, number in value["report"].items()}
+    users = {metric: arrays[f"{number + 1}"] for metric, number in value["report"].items()}
+    return Report(values, users, tuple(unpacked(run, arrays) for run in value["runs"]))
 
 
 def row_of(name, model):

@@ -260,3 +260,11 @@ def test_launch_buttons_are_there_if_and_only_if_the_repository_has_an_address(s
     page = BeautifulSoup((site / "chapters" / "index.html").read_text(), "html.parser")
     buttons = page.select(".dropdown-launch-buttons, [href*='mybinder.org'], [href*='colab.research']")
     assert bool(buttons) == bool(address)
+
+
+def test_nothing_is_pickled():
+    """A pickle runs code when it is read. Weights are safetensors, reports arrays and JSON."""
+    for folder in ("recbook", "experiments", "benchmarks", "assignments", "tools"):
+        for path in (ROOT / folder).rglob("*.py"):
+            tops = {name.partition(".")[0] for name in imports(path.read_text())}
+            assert not {"pickle", "joblib", "shelve", "dill"} & tops, path

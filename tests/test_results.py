@@ -14,7 +14,7 @@ import recbook
 from recbook import results
 from recbook.data.catalog import CATALOG
 from recbook.errors import UnknownName
-from recbook.evaluation import Report
+from recbook.evaluation import Report, average
 
 FILES = sorted((results.CHECKOUT / "results").glob("*.json"))
 ROWS = [pytest.param(path, model, id=f"{path.stem}-{model}")
@@ -71,6 +71,20 @@ def test_a_comparison_is_kept_in_three_columns_with_its_paired_differences(datas
         results.difference("kept", "floor", than="own")
     with pytest.raises(UnknownName, match="row of kept 'owl'"):
         results.by_answer("kept", ["owl"])
+
+
+def test_what_was_made_before_is_read_and_not_made_again(tmp_path):
+    users = {"HR@10": np.array([0, 0, 1]), "RMSE": np.array([1])}
+    one = Report({"HR@10": np.array([1.0, 0, 1]), "RMSE": np.array([4.0])}, users)
+    made = {"a": (average([one, one]), np.float64(0.25)), "b": [None, "text", {1: one}]}
+    for make in (lambda: made, pytest.fail):
+        back = results.kept(tmp_path / "folder" / "run of model 1, seed 0", make)
+        report, number = back["a"]
+        assert number == 0.25 and back["b"][:2] == [None, "text"]
+        for found in (report, *report.runs, back["b"][2][1]):
+            assert found["HR@10"] == one["HR@10"] and found["RMSE"] == 2 and found.users["HR@10"].tolist() == [0, 0, 1]
+        assert len(report.runs) == 2
+    assert results.kept(None, lambda: 5) == 5
 
 
 def test_a_new_row_replaces_only_its_own(dataset):

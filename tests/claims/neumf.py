@@ -12,7 +12,7 @@ recbook.training.fit = fit
 """
 
 TAKEN_OUT = [
-    ("nobody is new", "lead_here[newcomer[half]].mean() > 0.03", world(cold_users=0.0)),
+    ("nobody is new", "lead_here.mean() > 0", world(cold_users=0.0)),
     ("the tower is cut", "apart['tower'] > 6 * apart['product']", TOWER_CUT),
 ]
 RIVALS = [

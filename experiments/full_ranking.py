@@ -36,7 +36,7 @@ PROTOCOL = ("each user's last item, asked after all that came before it; all ite
             "twenty for ItemKNN, UserKNN, EASE and PureSVD, fifteen for RP3beta, ten for iALS, five for item2vec and "
             "BPR-MF, none for MF with the logistic loss; item2vec from two seeds, the other trained models from one")
 METRICS = ("NDCG@10", "HR@10")
-READS = (2, 5, 10, 30, None)
+READS = (1, 2, 5, 20, None)
 EVERYTHING = 100_000                                                    # more events than anybody has
 ROWS = {
     "popularity": "Popularity",
@@ -72,16 +72,16 @@ for settings in SETTINGS.values():
     settings |= {f"{name}-all": settings[name] | {"reads": None} for name in ("item-knn", "user-knn", "ease")}
 GRIDS = {
     "ml-1m": {
-        "item-knn": {"k": [30, 100, 300, 1000]},
-        "user-knn": {"k": [50, 150, 500, 1000]},
+        "item-knn": {"k": [100, 300, 1000, 3000]},
+        "user-knn": {"k": [20, 50, 150, 500]},
         "rp3beta": {"k": [100, 1000], "beta": [0.3, 0.6]},
-        "ease": {"l2": [30.0, 100.0, 300.0, 1000.0]},
-        "ials": {"dim": [64], "unmet_weight": [0.03, 0.1], "l2": [0.003, 0.01]},
+        "ease": {"l2": [300.0, 1000.0, 3000.0, 10000.0]},
+        "ials": {"dim": [64], "unmet_weight": [0.1, 0.3], "l2": [0.003, 0.01]},
         "pure-svd": {"dim": [16, 32, 64, 128]},
-        "bpr-mf": {"dim": [64], "l2": [0.0025], "learning_rate": [0.005, 0.01], "batch_size": [8192]},
-        "logistic-mf": {"dim": [64], "l2": [0.0025], "learning_rate": [0.005, 0.01], "negatives": [4],
+        "bpr-mf": {"dim": [64], "l2": [0.0006, 0.0025], "learning_rate": [0.005, 0.01], "batch_size": [8192]},
+        "logistic-mf": {"dim": [64], "l2": [0.0025, 0.01], "learning_rate": [0.005, 0.01], "negatives": [4],
                         "batch_size": [8192]},
-        "item2vec": {"dim": [32, 64], "window": [2], "epochs": [1, 3], "batch_size": [16384], "learning_rate": [0.01]},
+        "item2vec": {"dim": [64, 128], "window": [2], "epochs": [3, 9], "batch_size": [16384], "learning_rate": [0.01]},
     },
     "amazon-beauty-2014": {
         "item-knn": {"k": [50, 200], "shrink": [0.0, 20.0]},

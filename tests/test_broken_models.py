@@ -15,16 +15,16 @@ CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
 
 POPULARITY = """
 import recbook.training
-train = recbook.training.fit
-def fit(model, split, **options):
-    history = train(model, split, **options)
+sound_fit = recbook.training.fit
+def broken_fit(model, split, **options):
+    history = sound_fit(model, split, **options)
     if isinstance(model, recbook.models.BPRMF):
         popularity = recbook.models.Popularity(split.n_users, split.n_items).fit(split)
         model.scores = popularity.scores
         if "NDCG@10" in history:
             history["NDCG@10"] = recbook.evaluate(model, split.validation, ["NDCG@10"])["NDCG@10"]
     return history
-recbook.training.fit = fit
+recbook.training.fit = broken_fit
 """
 
 SHUFFLED_LABELS = """
@@ -39,61 +39,61 @@ recbook.data.batches.Pairs.prepare = shuffled
 
 FROZEN_ITEMS = """
 import recbook.training
-train = recbook.training.fit
-def fit(model, split, **options):
+sound_fit = recbook.training.fit
+def broken_fit(model, split, **options):
     if isinstance(model, recbook.models.BPRMF):
         model.item.weight.requires_grad_(False)
-    return train(model, split, **options)
-recbook.training.fit = fit
+    return sound_fit(model, split, **options)
+recbook.training.fit = broken_fit
 """
 
 TOWER_CUT = """
 import recbook.training
-train = recbook.training.fit
-def fit(model, split, **options):
+sound_fit = recbook.training.fit
+def broken_fit(model, split, **options):
     if hasattr(model, "tower"):
         model.tower.output.data.zero_()
         model.tower.output.requires_grad_(False)
-    return train(model, split, **options)
-recbook.training.fit = fit
+    return sound_fit(model, split, **options)
+recbook.training.fit = broken_fit
 """
 
 REVERSED_HISTORIES = """
 import recbook.training, recbook.data.batches
-train = recbook.training.fit
+sound_fit = recbook.training.fit
 class Reversed(recbook.data.batches.Sequences):
     def batch(self, before, *others):
         before["items"] = before["items"].flip(1)
         return super().batch(before, *others)
-def fit(model, split, **options):
+def broken_fit(model, split, **options):
     model.batches = Reversed(model.length, model.negatives)
-    return train(model, split, **options)
-recbook.training.fit = fit
+    return sound_fit(model, split, **options)
+recbook.training.fit = broken_fit
 """
 
 UPSIDE_DOWN = """
 import recbook.training
-train = recbook.training.fit
-def fit(model, split, **options):
+sound_fit = recbook.training.fit
+def broken_fit(model, split, **options):
     sound = model.picture
     model.picture = lambda items: sound(items).flip(1)
-    history = train(model, split, **options)
+    history = sound_fit(model, split, **options)
     model.picture = sound
     return history
-recbook.training.fit = fit
+recbook.training.fit = broken_fit
 """
 
 MASK_REMOVED = """
 import recbook.training, torch.nn.functional
-train, masked = recbook.training.fit, torch.nn.functional.scaled_dot_product_attention
+sound_fit, masked = recbook.training.fit, torch.nn.functional.scaled_dot_product_attention
 def unmasked(queries, keys, values, dropout_p=0.0, is_causal=True):
     return masked(queries, keys, values, dropout_p=dropout_p)
-def fit(model, split, **options):
+def broken_fit(model, split, **options):
     torch.nn.functional.scaled_dot_product_attention = unmasked
-    history = train(model, split, **options)
+    history = sound_fit(model, split, **options)
     torch.nn.functional.scaled_dot_product_attention = masked
     return history
-recbook.training.fit = fit
+recbook.training.fit = broken_fit
 """
 
 EVEN_WEIGHTS = """

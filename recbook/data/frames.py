@@ -31,9 +31,10 @@ def from_frame(frame, name="my data", user="user", item="item", timestamp=None, 
         interacted with are kept: cold items are part of a catalogue.
     friends : DataFrame or None
         Two columns of user ids: who names whom. Ties to people who are no users here are left out.
-    items_return : bool or None
+    items_return : bool, "once" or None
         Whether users meet items again. By default they do if at least a hundredth of the rows repeats an item of the
-        same user; fewer repeats are kept, and a warning says how many.
+        same user; fewer repeats are kept, and a warning says how many. False is an error if any row does; "once" says
+        that such rows are corrections (a film rated twice), and keeps them.
     dates : str or None
         How timestamps are to be read where they can be read in two ways: "day first", "month first", a unit ("seconds",
         "milliseconds", "microseconds", "nanoseconds", "days" of a spreadsheet), or a format such as "%Y%m%d".
@@ -262,15 +263,17 @@ def ties(friends, users, name):
 def returning(log, items, users, declared, name):
     """Whether items return: as declared, if the log does not contradict it; else by the share of repeats."""
     again = log.duplicated(["user", "item"]).to_numpy()
-    if not again.any():
-        return bool(declared)
+    if declared == "once" or not again.any():
+        return declared is True
     row, user, item = log.loc[again, ["row", "user", "item"]].iloc[0]
     found = (f"{again.sum():,} of {len(log):,} rows repeat an item that the same user met before, as row {row + 1} does "
              f"(user {shown(users['original'].iloc[user])}, item {shown(items['original'].iloc[item])})")
     if declared is False:
-        raise DataError(f"{name}: items_return=False, but {found}. Drop these rows, or say items_return=True.")
+        raise DataError(f"{name}: items_return=False, but {found}. Drop these rows, say items_return='once' if they "
+                        "are corrections, or items_return=True if items do return.")
     if declared is None and again.mean() < RETURNING:
         warnings.warn(f"{name}: {found}. That is too few to say that items return: what a user met is not ranked for "
-                      "them again. If items do return, say items_return=True.", stacklevel=3)
+                      "them again. Say items_return='once' if this is right, True if "
+                      "items do return.", stacklevel=3)
         return False
     return True

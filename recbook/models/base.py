@@ -7,6 +7,7 @@ from torch import nn
 
 from recbook.data.histories import latest
 from recbook.errors import ModelError
+from recbook.models.settings import checked
 
 
 class Recommender(nn.Module):
@@ -28,6 +29,11 @@ class Recommender(nn.Module):
     reads = 0
     batches = None
     sized_by_fit = ()
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = checked(cls.__init__)
 
     def start(self, split):
         """Before the first epoch: set what the training data tell at once, such as a mean."""
@@ -74,13 +80,6 @@ class Recommender(nn.Module):
         """
         exclude = None if exclude is None else exclude.to(self.device)
         return best(self.scores(context.to(self.device)), k, exclude)
-
-
-def events_read(reads):
-    """That number of events, None for all of them, if a history can be read so."""
-    if reads is not None and (type(reads) is not int or reads < 1):
-        raise ModelError(f"reads={reads!r}: a model reads at least 1 event of a history, or None for all of them.")
-    return reads
 
 
 def best(scores, k, exclude=None):

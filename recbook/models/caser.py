@@ -12,7 +12,6 @@ from torch import nn
 
 from recbook.data.batches import Windows
 from recbook.data.histories import checked
-from recbook.errors import ModelError
 from recbook.models.base import Recommender, products, rows
 from recbook.models.cross_entropy import cross_entropy
 from recbook.models.sequence import binary_cross_entropy
@@ -43,10 +42,6 @@ class Caser(Recommender):
     def __init__(self, n_users, n_items, dim=50, length=5, targets=3, horizontal=16, vertical=4, negatives=1,
                  dropout=0.5):
         super().__init__()
-        sizes = {"length": length, "targets": targets, "horizontal": horizontal, "vertical": vertical}
-        for name, size in sizes.items():
-            if size < 1:
-                raise ModelError(f"{name}={size}: Caser needs at least 1.")
         self.n_users, self.n_items, self.dim, self.length, self.targets = n_users, n_items, dim, length, targets
         self.horizontal, self.vertical, self.negatives, self.dropout = horizontal, vertical, negatives, dropout
         self.reads = length

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from scipy.sparse.linalg import svds
 
-from recbook.models.base import Recommender, events_read, interaction_matrix, products, select
+from recbook.models.base import Recommender, interaction_matrix, products, select
 
 
 class Bias(Recommender):
@@ -56,7 +56,7 @@ class PureSVD(Recommender):
 
     def __init__(self, n_users, n_items, dim=32, reads=None):
         super().__init__()
-        self.n_users, self.n_items, self.dim, self.reads = n_users, n_items, dim, events_read(reads)
+        self.n_users, self.n_items, self.dim, self.reads = n_users, n_items, dim, reads
         self.register_buffer("item", torch.zeros(n_items, dim))
 
     def fit(self, split):
@@ -79,7 +79,7 @@ class EASE(Recommender):
 
     def __init__(self, n_users, n_items, l2=100.0, reads=None):
         super().__init__()
-        self.n_users, self.n_items, self.l2, self.reads = n_users, n_items, l2, events_read(reads)
+        self.n_users, self.n_items, self.l2, self.reads = n_users, n_items, l2, reads
         self.register_buffer("weight", torch.zeros(n_items, n_items))
 
     def fit(self, split):
@@ -113,7 +113,7 @@ class IALS(Recommender):
     def __init__(self, n_users, n_items, dim=32, unmet_weight=0.1, l2=0.01, exponent=1.0, sweeps=10, seed=0,
                  reads=None):
         super().__init__()
-        self.reads = events_read(reads)
+        self.reads = reads
         self.n_users, self.n_items, self.dim = n_users, n_items, dim
         self.unmet_weight, self.l2, self.exponent, self.sweeps, self.seed = unmet_weight, l2, exponent, sweeps, seed
         self.register_buffer("item", torch.zeros(n_items, dim))

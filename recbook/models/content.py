@@ -60,8 +60,6 @@ class ContentGRU(Recommender):
                  categories=("category", "brand"), text=None, picture=False, ids=False, id_dropout=0.0, profile=(),
                  n_words=2000, n_values=500, words=40):
         super().__init__()
-        if length < 1:
-            raise ModelError(f"length={length}: a sequential model reads at least 1 event.")
         if cell not in CELLS:
             raise ModelError(f"cell={cell!r}: one of {', '.join(CELLS)}.")
         if text is not None and text not in READERS:
@@ -86,8 +84,6 @@ class ContentGRU(Recommender):
             self.register_buffer("pictures", torch.zeros(n_items, 3, features.PICTURE, features.PICTURE,
                                                          dtype=torch.uint8))
             self.eye = PictureCNN(dim)
-        if not 0 <= id_dropout < 1:
-            raise ModelError(f"id_dropout={id_dropout}: a share of at least 0 and below 1.")
         if ids:
             self.item = nn.Embedding(n_items, dim)
             nn.init.zeros_(self.item.weight)

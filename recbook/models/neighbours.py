@@ -12,8 +12,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from recbook.errors import ModelError, UnknownName
-from recbook.models.base import Recommender, events_read, interaction_matrix, select
+from recbook.errors import UnknownName
+from recbook.models.base import Recommender, interaction_matrix, select
 from recbook.models.sparse import Lists
 
 BLOCK = 2_000_000  # similarities of users held at a time
@@ -49,7 +49,7 @@ class ItemNeighbours(Recommender):
 
     def __init__(self, n_users, n_items, k, reads):
         super().__init__()
-        self.n_users, self.n_items, self.k, self.reads = n_users, n_items, at_least_one(k), events_read(reads)
+        self.n_users, self.n_items, self.k, self.reads = n_users, n_items, k, reads
         self.register_buffer("neighbours", torch.full((n_items, k), -1))
         self.register_buffer("weight", torch.zeros(n_items, k))
 
@@ -142,8 +142,8 @@ class UserKNN(Recommender):
         super().__init__()
         if keeps not in ("history", "user"):
             raise UnknownName("side that keeps k neighbours", keeps, ("history", "user"))
-        self.n_users, self.n_items, self.k, self.keeps = n_users, n_items, at_least_one(k), keeps
-        self.shrink, self.similarity, self.reads = shrink, known_similarity(similarity), events_read(reads)
+        self.n_users, self.n_items, self.k, self.keeps = n_users, n_items, k, keeps
+        self.shrink, self.similarity, self.reads = shrink, known_similarity(similarity), reads
         self.items_of, self.users_of = Lists(n_users), Lists(n_items)
         self.register_buffer("least", torch.zeros(n_users))             # similarity of each user's k-th neighbour
 
@@ -174,13 +174,6 @@ class UserKNN(Recommender):
         overlap = self.items_of.sums(history)
         alike = similarity(overlap, history.sum(0), self.items_of.sizes()[:, None], self.similarity, self.shrink)
         return alike if users is None else alike.scatter(0, users[None], 0)     # nobody is their own neighbour
-
-
-def at_least_one(k):
-    """That number of neighbours, if it is one."""
-    if k < 1:
-        raise ModelError(f"k={k}: a prediction needs at least one neighbour.")
-    return k
 
 
 def known_similarity(name):

@@ -125,7 +125,7 @@ class MLP(NeuralModel):
 
     def __init__(self, n_users, n_items, layers=(64, 32, 16)):
         super().__init__(n_users, n_items)
-        self.layers = checked(layers)
+        self.layers = list(layers)
         self.tower = Tower(n_users, n_items, self.layers)
 
 
@@ -141,7 +141,7 @@ class NeuMF(NeuralModel):
 
     def __init__(self, n_users, n_items, dim=32, layers=(64, 32, 16)):
         super().__init__(n_users, n_items)
-        self.dim, self.layers = dim, checked(layers)
+        self.dim, self.layers = dim, list(layers)
         self.product = WeightedProduct(n_users, n_items, dim)
         self.tower = Tower(n_users, n_items, self.layers)
 
@@ -158,10 +158,3 @@ class NeuMF(NeuralModel):
                 part.output *= weight
             model.bias.copy_(share * gmf.bias + (1 - share) * mlp.bias)
         return model
-
-
-def checked(layers):
-    """The widths of the layers as a list; at least one, all positive."""
-    if not layers or any(width < 1 for width in layers):
-        raise ModelError(f"layers = {layers!r}: give the width of at least one layer, each 1 or more.")
-    return list(layers)

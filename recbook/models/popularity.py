@@ -2,7 +2,7 @@
 
 import torch
 
-from recbook.models.base import Recommender, events_read, select
+from recbook.models.base import Recommender, select
 
 
 class Popularity(Recommender):
@@ -36,7 +36,7 @@ class PersonalPopularity(Popularity):
 
     def __init__(self, n_users, n_items, reads=None):
         super().__init__(n_users, n_items)
-        self.reads = events_read(reads)
+        self.reads = reads
 
     def scores(self, context, items=None):
         history = self.history(context)                                 # (B, L)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from recbook.data.features import TEXT, parts_of
 from recbook.errors import ModelError
-from recbook.models.base import Recommender, events_read, interaction_matrix, products
+from recbook.models.base import Recommender, interaction_matrix, products
 
 
 class ContentProfile(Recommender):
@@ -31,7 +31,7 @@ class ContentProfile(Recommender):
 
     def __init__(self, n_users, n_items, columns=("category", "brand", "text"), n_features=1000, reads=None):
         super().__init__()
-        self.reads = events_read(reads)
+        self.reads = reads
         self.n_users, self.n_items, self.columns, self.n_features = n_users, n_items, tuple(columns), n_features
         self.register_buffer("item", torch.zeros(n_items, n_features))
 

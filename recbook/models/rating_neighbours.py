@@ -11,7 +11,6 @@ import torch
 
 from recbook.errors import UnknownName
 from recbook.models.closed_form import Bias
-from recbook.models.neighbours import at_least_one
 from recbook.models.sparse import Lists, like_sizes
 
 
@@ -42,7 +41,7 @@ class RatingKNN(Bias):
         for what, name, known in (("side", by, ("user", "item")), ("similarity", similarity, self.similarities)):
             if name not in known:
                 raise UnknownName(what, name, known)
-        self.k, self.by, self.similarity, self.shrink = at_least_one(k), by, similarity, shrink
+        self.k, self.by, self.similarity, self.shrink = k, by, similarity, shrink
         mine, other = (n_users, n_items) if by == "user" else (n_items, n_users)
         self.register_buffer("alike", torch.zeros(mine, mine))
         self.register_buffer("deviation", torch.zeros(0))               # (E,)  of the E ratings, list after list

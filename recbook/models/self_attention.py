@@ -96,7 +96,7 @@ class SASRec(SequenceModel):
     def __init__(self, n_users, n_items, dim=64, length=50, blocks=2, heads=1, negatives=0, dropout=0.2,
                  behaviours=False, pauses=False, stride=None, mixed=False, as_coded=False):
         super().__init__(n_users, n_items, dim, length, negatives, dropout, behaviours, pauses)
-        if heads < 1 or dim % heads:
+        if dim % heads:
             raise ModelError(f"dim={dim} does not divide into heads={heads}.")
         self.batches = Sequences(length, negatives, stride, mixed)
         self.blocks, self.heads, self.stride, self.mixed, self.as_coded = blocks, heads, stride, mixed, as_coded

@@ -44,8 +44,6 @@ class SequenceModel(Recommender):
     def __init__(self, n_users, n_items, dim=64, length=50, negatives=0, dropout=0.2, behaviours=False,
                  pauses=False):
         super().__init__()
-        if length < 1:
-            raise ModelError(f"length={length}: a sequential model reads at least 1 event.")
         self.n_users, self.n_items, self.dim, self.length = n_users, n_items, dim, length
         self.negatives, self.dropout, self.behaviours, self.pauses = negatives, dropout, behaviours, pauses
         self.reads = length

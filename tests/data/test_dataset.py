@@ -106,6 +106,12 @@ def test_a_declaration_that_the_data_contradict_is_an_error():
         from_frame(again, user="customer", item="sku", items_return=False)
 
 
+def test_rows_that_correct_earlier_ones_are_kept_where_each_item_is_taken_once():
+    again = pd.concat([CLICKS, CLICKS[:1]])
+    dataset = from_frame(again, user="customer", item="sku", items_return="once")
+    assert not dataset.items_return and len(dataset.interactions) == 4
+
+
 def test_sessions_are_numbered():
     dataset = from_frame(CLICKS.assign(visit=["b", "a", "a"]), user="customer", item="sku", session="visit")
     assert dataset.interactions["session"].tolist() == [1, 1, 0]

@@ -12,6 +12,7 @@ from recbook import MODELS, Recommender
 from recbook.data.splits import Context
 from recbook.errors import ModelError, UnknownName
 from recbook.models import find_model
+from recbook.models.settings import SETTINGS
 from recbook.models.base import interaction_matrix, products, select
 
 
@@ -114,3 +115,29 @@ def test_a_wrong_name_names_the_nearest_model():
     assert find_model("bpr-mf") is MODELS["bpr-mf"]
     with pytest.raises(UnknownName, match="Did you mean 'bpr-mf'"):
         find_model("bprmf")
+
+
+# ------------------------------------------------------------------------------------------------ settings
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_setting_that_cannot_be_gets_into_a_model(name):
+    """Of every kind of setting: one line with its name, before anything is built."""
+    wrong = {int: (0, -2, 2.5, "abc", True, None), float: (-5.0, "x", float("nan")), bool: (1, "yes"),
+             tuple: ("a", 7, (8.5, 4), (True,))}
+    for setting, parameter in inspect.signature(MODELS[name]).parameters.items():
+        for value in wrong.get(type(parameter.default), ()):
+            if setting in ("negatives", "seed") and value == 0 and value is not True:
+                continue
+            if parameter.default == () and value == ():
+                continue
+            sizes = {size: 5 for size in ("n_users", "n_items") if size != setting}
+            with pytest.raises(ModelError, match=f"^{setting}="):
+                MODELS[name](**sizes | {setting: value})
+
+
+def test_every_setting_of_every_model_has_a_kind():
+    """Those that name something (a cell, a similarity) are checked where the names are."""
+    named = {"cell", "similarity", "keeps", "by", "text"}
+    settings = {setting for cls in MODELS.values() for setting in inspect.signature(cls).parameters}
+    assert settings - set(SETTINGS) == named

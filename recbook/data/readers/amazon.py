@@ -27,7 +27,7 @@ def beauty_2014(files):
         known = parse_json(files.read(attributes), files.where(attributes))
         items["attributes"] = [tuple(known.get(str(item), ())) for item in items["s3rec_item_id"]]
     dataset = from_frame(log, files.source.name, user="reviewerID", item="asin", timestamp="unixReviewTime",
-                         items=items, items_return=False)
+                         items=items, items_return="once")
     return replace(dataset, make_published=leave_last_out)
 
 
@@ -48,7 +48,7 @@ def gift_cards_2018(files):
         "image": products["image"].map(lambda addresses: addresses[0] if addresses else ""),
     })
     return from_frame(reviews, files.source.name, user="reviewerID", item="asin", rating="overall",
-                      timestamp="unixReviewTime", items=items, items_return=False)
+                      timestamp="unixReviewTime", items=items, items_return="once")
 
 
 def records(files, file, fields):
@@ -80,5 +80,5 @@ def scientific_2018(files):
         "user": np.repeat([int(user) for user in histories], [len(history) for history in histories.values()]),
         "item": [item for history in histories.values() for item in history],
     })
-    dataset = from_frame(log, files.source.name, items=items, items_return=False)
+    dataset = from_frame(log, files.source.name, items=items, items_return="once")
     return replace(dataset, make_published=leave_last_out)

@@ -28,7 +28,7 @@ def ml_100k(files):
     films["category"] = ["|".join(genre for genre, given in zip(genres, row) if given)
                          for row in films[genres].to_numpy()]
     dataset = from_frame(ratings, files.source.name, rating="rating", timestamp="timestamp", users=users,
-                         items=films[["item", "title", "category", "released"]], items_return=False)
+                         items=films[["item", "title", "category", "released"]], items_return="once")
     return replace(dataset, make_published=lambda dataset: [fold(dataset, files, f"u{n}") for n in range(1, 6)])
 
 
@@ -49,7 +49,7 @@ def ml_1m(files):
     users = files.table("users.dat", names=["user", "gender", "age", "occupation", "zip_code"],
                         types={"user": int, "age": int, "occupation": int}, separator="::")
     return from_frame(ratings, files.source.name, rating="rating", timestamp="timestamp", users=users,
-                      items=rated(ml_1m_films(files), ratings), items_return=False)
+                      items=rated(ml_1m_films(files), ratings), items_return="once")
 
 
 def ml_1m_films(files):
@@ -67,7 +67,7 @@ def ml_latest_small(files):
     words = tags.drop_duplicates(["movieId", "tag"]).groupby("movieId")["tag"].agg(", ".join)
     films["text"] = films["movieId"].map(words).fillna("")
     return from_frame(ratings, files.source.name, user="userId", item="movieId", rating="rating",
-                      timestamp="timestamp", items=rated(films, ratings, "movieId"), items_return=False)
+                      timestamp="timestamp", items=rated(films, ratings, "movieId"), items_return="once")
 
 
 def rated(films, ratings, item="item"):

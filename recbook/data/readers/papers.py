@@ -26,7 +26,7 @@ def ml_1m_sasrec(files):
                         separator=" ")
     users = files.table("sas_to_original_users.txt", names=["user", "movielens_user"],
                         types={"user": int, "movielens_user": int}, separator=" ")
-    dataset = from_frame(log, files.source.name, users=users, items=with_titles(items, files), items_return=False)
+    dataset = from_frame(log, files.source.name, users=users, items=with_titles(items, files), items_return="once")
     return replace(dataset, make_published=lambda dataset: leave_last_out(dataset, mask="train"))
 
 
@@ -40,7 +40,7 @@ def ml_1m_caser(files):
     parts = [files.table(file, names=["user", "item", "rating"], types={"user": int, "item": int, "rating": int},
                          separator=" ")
              for file in ("validation/train.txt", "validation/test.txt", "test/test.txt")]
-    dataset = from_frame(pd.concat(parts, ignore_index=True), files.source.name, items_return=False)
+    dataset = from_frame(pd.concat(parts, ignore_index=True), files.source.name, items_return="once")
     part_of_row = np.repeat([0, 1, 2], [len(part) for part in parts])
 
     def published(dataset):
@@ -74,7 +74,7 @@ def ml_1m_ncf(files):
         items = with_titles(items.rename(columns={"item_index": "item", "movie_id": "movie"}), files)
     log = pd.concat([train, test[list(kept)]], ignore_index=True)
     dataset = from_frame(log, files.source.name, rating="rating", timestamp="timestamp" if timed else None,
-                         items=items, items_return=False)
+                         items=items, items_return="once")
 
     def published(dataset):
         log = dataset.interactions

@@ -24,7 +24,7 @@ def lastfm_2k(files):
     artists = artists[["id", "name"]].rename(columns={"id": "artistID", "name": "title"})
     friends = files.table("user_friends.dat", types={"userID": int, "friendID": int}, separator="\t")
     dataset = from_frame(log, files.source.name, user="userID", item="artistID", items=artists, friends=friends,
-                         items_return=False)
+                         items_return="once")
     count = log["weight"].to_numpy()[dataset.interactions["row"]]
     return replace(dataset, interactions=dataset.interactions.assign(count=count))
 
@@ -42,7 +42,7 @@ def ciao(files):
     trust = matrix(files, "trustnetwork.mat", "trustnetwork", ["user", "friend"])
     items = ratings[["item", "category"]].drop_duplicates("item").sort_values("item")
     return from_frame(ratings, files.source.name, rating="rating", timestamp="timestamp", items=items, friends=trust,
-                      items_return=False)
+                      items_return="once")
 
 
 def matrix(files, file, variable, columns):

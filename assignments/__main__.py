@@ -61,6 +61,9 @@ def main(argv=None):
             sub.add_argument("names", nargs="*", help=f"some of {', '.join(NAMES)}; default: all")
         if command is grade:
             sub.add_argument("submissions", type=Path)
+    for stream in (sys.stdout, sys.stderr):                     # a console that lacks a letter shows its number
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     args = parser.parse_args(argv)
     warnings.filterwarnings("ignore", category=SAWarning)      # nbgrader's own, of no use to an instructor
     try:

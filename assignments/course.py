@@ -2,6 +2,7 @@
 
 import copy
 import csv
+import functools
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader import utils
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
-from nbgrader.plugins import CsvExportPlugin
+from nbgrader.plugins import CsvExportPlugin, export
 from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, GetGrades, LimitOutput, SaveAutoGrades
 from traitlets.config import Config
 
@@ -25,8 +26,13 @@ from .preprocessors import MARKER, ExecuteInSandbox, ShowWhatStudentsSee
 
 HERE = Path(__file__).resolve().parent
 NAMES = ("measuring", "factorization", "neumf", "sequences", "hybrid")
-LARGEST, MOST = 20 * 2**20, 500          # bytes of a notebook, cells
+LARGEST, MOST = 20 * 2**20, 500          # bytes of a notebook without its outputs, cells
+LARGEST_FILE = 100 * 2**20               # bytes with them
 STUDENT = re.compile(r"[\w.@-]+")
+MOODLE = re.compile(r"(.+_\d+)_assignsubmission_file_?")      # a folder of "download all submissions"
+LEFT_BY_PROGRAMS = re.compile(r"[.]|__MACOSX|desktop[.]ini")
+OURS = "graded from a copy"             # in the metadata of a notebook that `collect` wrote
+export.open = functools.partial(open, encoding="utf-8")       # nbgrader asks for the machine's encoding, which may be ASCII
 LINES = ("student", "assignment", "score", "of", "by hand", "leaderboard", "note")
 LEADERBOARD = re.compile(r"leaderboard: (0\.\d{4})\b")
 
@@ -92,6 +98,9 @@ class Course:
     def grade(self, submissions):
         """Grade every notebook of a folder <student>/<assignment>/<assignment>.ipynb: a line for each.
 
+        What Moodle gives is taken as well: <name>_<number>_assignsubmission_file_/<assignment>.ipynb. Nothing in
+        `submissions` is changed.
+
         Raises
         ------
         CourseError
@@ -104,21 +113,39 @@ class Course:
         submissions = Path(submissions)
         if not submissions.is_dir():
             raise CourseError(f"{submissions} is no folder.")
+        for own in ("source", "release", "submitted", "autograded", "feedback"):
+            if submissions.resolve().is_relative_to(self.folder / own):
+                raise CourseError(f"{submissions} is where grading writes what it has read, and would be overwritten: put "
+                                  "what was handed in into a folder of its own.")
+        known = self.released()
+        found = sorted(path for path in submissions.glob("*/*")
+                       if not (LEFT_BY_PROGRAMS.match(path.name) or LEFT_BY_PROGRAMS.match(path.parent.name)))
+        found = [path for path in found if path.is_dir() and not path.is_symlink()
+                 or path.suffix == ".ipynb" and path.stem in known and not path.with_suffix("").is_dir()]
+        if not found:
+            raise CourseError(f"{submissions} has no folder <student>/<assignment>.")
+        students = {path.parent for path in found}
+        named = {folder: student_of(folder) for folder in students}
+        twice = {student for student in named.values() if list(named.values()).count(student) > 1}
+        return [self.grade_one(path, known, named[path.parent] in twice) for path in found]
+
+    def released(self):
+        """The assignments that students have."""
         known = [name for name in NAMES if (self.folder / "release" / name).is_dir()]
         if not known:
             raise CourseError(f"Nothing has been released in {self.folder} yet: make the release first.")
-        found = sorted(path for path in submissions.glob("*/*") if path.is_dir() and not path.is_symlink())
-        if not found:
-            raise CourseError(f"{submissions} has no folder <student>/<assignment>.")
-        return [self.grade_one(path, known) for path in found]
+        return known
 
-    def grade_one(self, path, known):
-        """Grade one submission; whatever is wrong with it is told in its line."""
-        student, name = path.parent.name, path.name
+    def grade_one(self, path, known, twice=False):
+        """Grade one submission; whatever is wrong with it is told in its line. `twice`: two folders give one name."""
+        student, name = student_of(path.parent), path.stem if path.suffix == ".ipynb" else path.name
         line = dict.fromkeys(LINES, "") | {"student": student, "assignment": name}
         try:
+            if twice:
+                raise CourseError(f"not graded: another folder, too, is called {student} when written in letters, digits "
+                                  f"and . _ @ - alone; rename {path.parent.name!r}")
             if not STUDENT.fullmatch(student):
-                raise CourseError("not graded: the folder's name may have letters, digits and . _ @ - only")
+                raise CourseError("not graded: the folder's name may have letters, digits, blanks and . _ @ ' - only")
             if path.parent.is_symlink():
                 raise CourseError("not graded: the folder is a link")
             if name not in known:
@@ -140,20 +167,22 @@ class Course:
 
     def collect(self, path, student, name):
         """Copy the notebook, and nothing else, into the course folder. Returns what is odd about it."""
-        wanted = path / f"{name}.ipynb"
+        wanted = path / f"{name}.ipynb" if path.is_dir() else path
         if not wanted.exists():
             others = ", ".join(sorted(found.name for found in path.iterdir())) or "nothing"
             raise CourseError(f"not graded: {name}.ipynb is missing; there is {others}")
         about = wanted.lstat()
         if not stat.S_ISREG(about.st_mode):
             raise CourseError(f"not graded: {name}.ipynb is no file")
-        if about.st_size > LARGEST:
-            raise CourseError(f"not graded: {name}.ipynb is larger than {LARGEST // 2**20} MB")
+        if about.st_size > LARGEST_FILE:
+            raise CourseError(f"not graded: {name}.ipynb is larger than {LARGEST_FILE // 2**20} MB")
         try:
             notebook = nbformat.read(wanted, as_version=4)
             nbformat.validate(notebook)
         except Exception as problem:                # nbformat lets through whatever its parser raises
             raise CourseError(f"not graded: {name}.ipynb is no notebook ({type(problem).__name__})") from None
+        if sum(len(cell.source) for cell in notebook.cells) > LARGEST:
+            raise CourseError(f"not graded: {name}.ipynb is larger than {LARGEST // 2**20} MB without its outputs")
         if len(notebook.cells) > MOST:
             raise CourseError(f"not graded: {name}.ipynb has more than {MOST} cells")
         released = nbformat.read(self.folder / "release" / name / f"{name}.ipynb", as_version=4)
@@ -161,17 +190,24 @@ class Course:
         kernel = notebook.metadata.get("kernelspec", {}).get("name")
         if kernel != released.metadata.kernelspec.name:
             notes.append(f"kernel {kernel!r}, graded with {released.metadata.kernelspec.name!r}")
-        clean, missing = rebuilt(notebook, released)
+        clean, missing, twice = rebuilt(notebook, released)
+        if twice:
+            notes.append(f"there more than once, the last copy that was changed counts: {', '.join(twice)}")
         if missing:
             notes.append(f"missing cells (tests were put back): {', '.join(missing)}")
         target = self.folder / "submitted" / student / name
-        shutil.rmtree(target, ignore_errors=True)
-        target.mkdir(parents=True)
+        target.mkdir(parents=True, exist_ok=True)
+        if foreign := [found.name for found in target.iterdir() if not written_by_grading(found, name)]:
+            raise CourseError(f"not graded: {target} holds what grading did not put there, and would be overwritten: "
+                              f"{', '.join(sorted(foreign))}")
+        (target / "timestamp.txt").unlink(missing_ok=True)
+        clean.metadata["recbook"] = OURS
         nbformat.write(clean, target / f"{name}.ipynb")
-        handed_in = path / "timestamp.txt"          # nbgrader's own: when it was handed in
+        handed_in = wanted.parent / "timestamp.txt"  # nbgrader's own: when it was handed in
         if handed_in.exists() and not handed_in.is_symlink() and handed_in.is_file():
             try:
-                (target / "timestamp.txt").write_text(str(utils.parse_utc(handed_in.read_text()[:100].strip())))
+                when = handed_in.read_text(encoding="utf-8")[:100].strip()
+                (target / "timestamp.txt").write_text(str(utils.parse_utc(when)), encoding="utf-8")
             except (ValueError, OverflowError):
                 notes.append("timestamp.txt holds no time")
         return notes
@@ -206,6 +242,7 @@ class Course:
 
     def report(self):
         """Write grades.csv and make all feedback anew, with what was graded by hand: a line for each submission."""
+        self.released()
         self.export()
         with self.gradebook() as book:
             graded = [(submission.student.id, assignment.name) for assignment in book.assignments
@@ -220,7 +257,7 @@ class Course:
 
     def write(self, lines):
         """Write a line for each submission to report.csv."""
-        with open(self.folder / "report.csv", "w", newline="") as file:
+        with open(self.folder / "report.csv", "w", newline="", encoding="utf-8") as file:
             table = csv.DictWriter(file, LINES)
             table.writeheader()
             table.writerows(lines)
@@ -237,22 +274,47 @@ def configure(config):
     config.ClearSolutions.text_stub = "*Your answer.*"
 
 
-def rebuilt(notebook, released):
-    """A submission as the release has it, with the student's text in it: (notebook, names of missing cells).
+def student_of(folder):
+    """Whose folder it is: its name, in which Moodle's ending is left out and blanks and apostrophes become "-"."""
+    found = MOODLE.fullmatch(folder.name)
+    return re.sub(r"[ '’]+", "-", found[1] if found else folder.name)
 
-    Of the student's metadata nothing is kept but which cell is which. A cell that the release does not have, or has
-    once and the student twice, becomes a plain one.
+
+def written_by_grading(path, name):
+    """Whether `collect` wrote this file of an earlier run (the time goes with its notebook)."""
+    notebook = path.with_name(f"{name}.ipynb")
+    if path.name not in (notebook.name, "timestamp.txt") or not notebook.is_file():
+        return False
+    try:
+        return nbformat.read(notebook, as_version=4).metadata.get("recbook") == OURS
+    except Exception:                           # no notebook, so not ours
+        return False
+
+
+def rebuilt(notebook, released):
+    """A submission as the release has it, with the student's text in it: (notebook, missing cells, repeated cells).
+
+    Of the student's metadata nothing is kept but which cell is which. A cell that the release does not have becomes a
+    plain one; so does a cell that is there twice, but for the last copy that the student has changed, or the first.
     """
     known = {about["grade_id"]: cell for cell in released.cells if (about := cell.metadata.get("nbgrader"))}
-    clean = copy.deepcopy(released)
-    clean.cells, found = [], set()
+    copies = {grade_id: [] for grade_id in known}
     for number, cell in enumerate(notebook.cells):
         about = cell.metadata.get("nbgrader")
         grade_id = about.get("grade_id") if isinstance(about, dict) else None
+        if isinstance(grade_id, str) and grade_id in known:
+            copies[grade_id].append(number)
+    counts = {}                                                         # number of a cell: its grade_id
+    for grade_id, numbers in copies.items():
+        changed = [number for number in numbers if notebook.cells[number].source.strip() != known[grade_id].source.strip()]
+        if numbers:
+            counts[changed[-1] if changed else numbers[0]] = grade_id
+    clean = copy.deepcopy(released)
+    clean.cells = []
+    for number, cell in enumerate(notebook.cells):
         source = cell.source.encode("utf-8", "replace").decode()        # a lone surrogate cannot be written
-        if isinstance(grade_id, str) and grade_id in known and grade_id not in found:
-            found.add(grade_id)
-            own = copy.deepcopy(known[grade_id])
+        if number in counts:
+            own = copy.deepcopy(known[counts[number]])
             own.source = source
         else:
             make = new_code_cell if cell.cell_type == "code" else new_markdown_cell
@@ -260,7 +322,8 @@ def rebuilt(notebook, released):
         own.id = f"cell-{number}"
         clean.cells.append(own)
     graded = {grade_id for grade_id, cell in known.items() if utils.is_grade(cell) or utils.is_solution(cell)}
-    return clean, sorted(graded - found)
+    return (clean, sorted(grade_id for grade_id in graded if not copies[grade_id]),
+            sorted(grade_id for grade_id, numbers in copies.items() if len(numbers) > 1))
 
 
 def printable(text):

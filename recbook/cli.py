@@ -22,7 +22,9 @@ RUNS = Path("runs")
 SPLITS = {"last-item": "leave_last_out", "time": "by_time", "ratio": "by_ratio", "published": None}
 RATING_MODELS = ("bias", "funk-svd", "svd++", "knn-baseline")  # they learn ratings, and are judged by them
 RATING_METRICS = ("RMSE", "MAE")
-CSV_COLUMNS = ("user", "item", "timestamp", "rating")
+CSV_COLUMNS = ("user", "item", "timestamp", "rating", "behaviour", "session")
+CSV_FILES = ("items", "users", "friends")
+CSV_READ = ("separator", "encoding", "header", "decimal", "ids", "dates", "items_return", "behaviours", "rating_scale")
 
 
 # ------------------------------------------------------------------------------------------------ data
@@ -77,19 +79,43 @@ def describe_data(args):
     """Say how large a data set is and what shape it has.
 
     Example: recbook data describe shop:n_users=300,n_events=20000
+    Example: recbook data describe --csv orders.csv --user customer --item product
     """
-    facts = load_data({"dataset": args.name}).describe()
+    if not (args.name or args.csv) or args.name and args.csv:
+        raise DataError("Name a data set (`recbook data list`), or a file of your own with --csv.")
+    facts = load_data(source_of(args, args.name)).describe()
     whole = {name: int(value) if value == int(value) else float(value) for name, value in facts.items()}
     show(args, [{"fact": name, "value": value} for name, value in whole.items()], document=whole)
 
 
+def source_of(args, name):
+    """What is kept of where the data are from: {"dataset": name} or {"csv": path, "user": column, ..., "read": {...}}."""
+    columns = {column: value for column in CSV_COLUMNS if (value := getattr(args, column)) is not None}
+    files = {part: whole_file(value, f"--{part}") for part in CSV_FILES if (value := getattr(args, part)) is not None}
+    if args.csv:
+        read = read_settings(args.read, dict.fromkeys(CSV_READ), "way to read a file")
+        return {"csv": whole_file(args.csv, "--csv"), **columns, **files, "read": read}
+    if columns or files or args.read:
+        raise DataError("--user, --item and the like name columns of a file of your own: they go with --csv.")
+    return {"dataset": name}
+
+
+def whole_file(path, flag):
+    """The full path of a file that can be read again and again."""
+    if Path(path).exists() and not Path(path).is_file():
+        raise DataError(f"{flag} {path}: a file is needed, which `recbook evaluate` can read again; this is "
+                        f"{'a folder' if Path(path).is_dir() else 'a stream: save it first'}.")
+    return str(Path(path).resolve())
+
+
 def load_data(source):
-    """The data set of {"dataset": "shop:n_users=300"} or of {"csv": path, "user": column, ...}."""
+    """The data set that `source_of` has noted."""
     if "csv" in source:
-        columns = {ours: theirs for ours, theirs in source.items() if ours in CSV_COLUMNS}
-        dataset = rb.from_csv(source["csv"], name=Path(source["csv"]).stem, **columns)
-        sha256 = hashlib.sha256(Path(source["csv"]).read_bytes()).hexdigest()
-        return replace(dataset, files={Path(source["csv"]).name: sha256})
+        path, options = source["csv"], {name: value for name, value in source.items() if name not in ("csv", "read")}
+        dataset = rb.from_csv(path, name=Path(path).stem, **options, **source.get("read", {}))
+        files = [path, *(source[part] for part in CSV_FILES if part in source)]
+        return replace(dataset, files={Path(file).name: hashlib.sha256(Path(file).read_bytes()).hexdigest()
+                                       for file in files})
     name, colon, parameters = source["dataset"].partition(":")
     if not colon:
         return rb.load(name)
@@ -141,12 +167,7 @@ def train(args):
     Example: recbook train --model ease --csv ratings.csv --user customer --item product --timestamp when
     """
     model_class, device = rb.models.find_model(args.model), find_device(args.device)
-    source = {"dataset": args.dataset or "shop"}
-    if args.csv:
-        columns = {name: getattr(args, name) for name in CSV_COLUMNS if getattr(args, name)}
-        source = {"csv": str(Path(args.csv).resolve()), **columns}
-    elif args.user or args.item or args.timestamp or args.rating:
-        raise DataError("--user, --item, --timestamp and --rating name columns of a file: they go with --csv.")
+    source = source_of(args, args.dataset or "shop")
     dataset = load_data(source)
     split_name = args.split or default_split(dataset)
     split = cut(dataset, split_name)
@@ -159,6 +180,7 @@ def train(args):
         note(f"The split {split.name!r} has no validation part: nothing can stop training before its last epoch.")
     name = Path(source["csv"]).stem if args.csv else dataset.name.partition(":")[0]
     folder = Path(args.out or RUNS / f"{name}-{args.model}")
+    refuse_another_file(folder, source)
     if not args.resume:
         (folder / "run.json").unlink(missing_ok=True)
     note(f"{split!r}; the run goes into {folder}.")
@@ -181,6 +203,20 @@ def train(args):
     show(args, as_rows(validation), document={
         "run": str(folder), "model": args.model, "config": model.config, "dataset": dataset.name, "split": split_name,
         "epochs": len(history), "validation": validation})
+
+
+def refuse_another_file(folder, source):
+    """A run is made anew in its folder, but not over the run of another file, and only where something can be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(13, "it cannot be written to")
+    except OSError as problem:
+        raise ModelError(f"{folder} can hold no run ({problem.strerror}): choose another with --out.") from None
+    if (folder / "model.json").exists():
+        kept = json.loads((folder / "model.json").read_text()).get("source", {})
+        if "csv" in kept and kept["csv"] != source.get("csv"):
+            raise ModelError(f"{folder} holds a run on {kept['csv']}: choose another folder with --out, or delete that one.")
 
 
 def find_device(name):
@@ -253,9 +289,12 @@ def evaluate(args):
     elif cases.candidates is not None:
         protocol = f"only the {cases.candidates.shape[1]} published candidates of each case are ranked"
     if set(metrics) & set(RATING_METRICS):
-        cases = rated(cases, dataset.name)
+        if about["name"] not in RATING_MODELS:
+            raise ModelError(f"{about['name']} ranks and predicts no ratings, which RMSE and MAE compare: "
+                             f"{', '.join(RATING_MODELS)} do.")
+        asked = rated(cases, dataset.name)
         if set(metrics) <= set(RATING_METRICS):
-            protocol = "ratings are compared with those that were given"
+            cases, protocol = asked, "ratings are compared with those that were given"
     values = measure(model, cases, metrics)
     note(f"{folder}: {len(cases):,} {args.part} cases of {dataset.name}, split {about['split']}; {protocol}.")
     show(args, as_rows(values), document={
@@ -325,8 +364,8 @@ def recommend(args):
         import torch
 
         hidden = torch.tensor([items], dtype=torch.long)
-    best, scores = (values[0].tolist() for values in model.top(context, args.k, hidden))
-    found = [(item, score) for item, score in zip(best, scores) if score > float("-inf")]  # hidden ones come last
+    best, scores = (values[0].tolist() for values in model.top(context, min(args.k, dataset.n_items), hidden))
+    found = [(item, score) for item, score in zip(best, scores) if item >= 0]   # -1: there are no more
 
     def called(item):
         return {"item": str(dataset.items["original"].iloc[item]), "title": dataset.title(item)}
@@ -346,7 +385,7 @@ def typed_context(model, dataset, items, name):
     """What the model is told about somebody whom it has never met: items that were viewed in this order."""
     import pandas as pd
 
-    if any("user" in key and tensor.shape[:1] == (dataset.n_users,) for key, tensor in model.state_dict().items()):
+    if model.knows_users:
         raise ModelError(f"{name} knows users by their id and cannot read a history; ease, pure-svd and ials can. "
                          "Train one of them, or ask for a user that it knows with --user.")
     now = dataset.interactions["timestamp"].max()
@@ -438,6 +477,13 @@ def positive(kind):
     return read
 
 
+def seed(text):
+    """An argument that NumPy and PyTorch take as a seed."""
+    if not 0 <= int(text) < 2**32:
+        raise ValueError
+    return int(text)
+
+
 def make_parser():
     """All subcommands and their arguments; the docstring of a subcommand's function is its help."""
     parser = argparse.ArgumentParser("recbook", description="Recommender systems to read, run and check.",
@@ -456,22 +502,22 @@ def make_parser():
                                epilog="Example: recbook data list").add_subparsers(required=True, metavar="COMMAND")
     add(data, "list", list_data)
     add(data, "fetch", fetch_data).add_argument("name", metavar="NAME")
-    add(data, "describe", describe_data).add_argument("name", metavar="NAME")
+    command = add(data, "describe", describe_data)
+    command.add_argument("name", nargs="?", metavar="NAME")
+    add_csv(command, command)
 
     command = add(commands, "train", train)
     command.add_argument("--model", required=True, metavar="NAME", help="such as bpr-mf or ease; '?' lists all")
     data = command.add_mutually_exclusive_group()
     data.add_argument("--dataset", metavar="NAME", help="default: shop; a small one: shop:n_users=300,n_events=20000")
-    data.add_argument("--csv", metavar="FILE", help="your own data, one interaction a line, below a header")
-    for column in CSV_COLUMNS:
-        command.add_argument(f"--{column}", metavar="COLUMN", help=f"with --csv: the column that holds the {column}")
+    add_csv(command, data)
     command.add_argument("--split", metavar="NAME", help=", ".join(SPLITS))
     command.add_argument("--epochs", type=positive(int), default=50, help="at most (default: 50)")
     command.add_argument("--batch-size", type=positive(int), default=2048, metavar="N", help="default: 2048")
     command.add_argument("--learning-rate", type=positive(float), default=0.01, metavar="RATE", help="default: 0.01")
     command.add_argument("--patience", type=positive(int), default=5, metavar="N",
                          help="stop after N validations without a better one (default: 5)")
-    command.add_argument("--seed", type=int, default=0, help="default: 0")
+    command.add_argument("--seed", type=seed, default=0, help="0 to 4294967295 (default: 0)")
     command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the model")
     command.add_argument("--out", metavar="FOLDER", help="default: runs/DATASET-MODEL")
     command.add_argument("--resume", action="store_true", help="go on where this run was interrupted")
@@ -498,6 +544,17 @@ def make_parser():
     return parser
 
 
+def add_csv(command, one_of):
+    """Let a command be told of a file of one's own, and how to read it."""
+    one_of.add_argument("--csv", metavar="FILE", help="your own data, one interaction a line, below a header")
+    for column in CSV_COLUMNS:
+        command.add_argument(f"--{column}", metavar="COLUMN", help=f"with --csv: the column that holds the {column}")
+    for part, what in zip(CSV_FILES, ("one item a line: its id, title, ...", "one user a line", "two users a line")):
+        command.add_argument(f"--{part}", metavar="FILE", help=f"with --csv: a file with {what}")
+    command.add_argument("--read", action="append", default=[], metavar="NAME=VALUE",
+                         help=f"with --csv: how the files are written, as in ids=text ({', '.join(CSV_READ)})")
+
+
 def add_run(command):
     """Let a command be told which run it is about."""
     command.add_argument("run", nargs="?", metavar="RUN", help="a folder of `recbook train` (default: the latest)")
@@ -511,6 +568,11 @@ def add_device(command):
 
 def main(arguments=None):
     """Run the command line; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):                             # a console that cannot show a letter shows its number
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    if sys.stdout is None:                                              # closed by who called: there is nobody to print for
+        sys.stdout = open(os.devnull, "w")
     args = make_parser().parse_args(arguments)
     try:
         args.function(args)

@@ -1,5 +1,6 @@
 """The assignments: what is right gets all points, what is wrong loses some, and no submission harms another."""
 
+import copy
 import csv
 import json
 import os
@@ -231,6 +232,23 @@ from helper import rank
     (folder / "links" / "measuring").mkdir(parents=True)
     (folder / "links" / "measuring" / "measuring.ipynb").symlink_to(folder / "zoe" / "measuring" / "measuring.ipynb")
     (folder / "bad name;" / "measuring").mkdir(parents=True)
+    copies = source("measuring")
+    answer = cell(nbformat.read(course.folder / "release" / "measuring" / "measuring.ipynb", as_version=4), "verdict")
+    again = copy.deepcopy(cell(copies, "verdict"))
+    again.id = "again"
+    cell(copies, "verdict").source = answer.source           # the first stays as it was, the second is written into
+    copies.cells.insert(copies.cells.index(cell(copies, "verdict")) + 1, again)
+    submit(folder, "copies", "measuring", copies)
+    large = source("measuring")
+    large.cells[-1].metadata, large.cells[-1].cell_type = {}, "code"
+    large.cells[-1] |= {"outputs": [nbformat.v4.new_output("stream", text="x" * (25 * 2**20))], "execution_count": None}
+    submit(folder, "large", "measuring", large)
+    moodle = folder / "Döe Jane O'Neil_12345_assignsubmission_file_"
+    moodle.mkdir()
+    nbformat.write(source("measuring"), moodle / "measuring.ipynb")
+    for left in ("__MACOSX/ann", "zoe/.ipynb_checkpoints", ".git/x"):
+        (folder / left).mkdir(parents=True)
+    (moodle / "_timestamp.txt").write_text("")
     for number, odd in enumerate(ODD):
         notebook = json.loads(nbformat.writes(source("measuring")))
         change_first_test(notebook, odd)
@@ -243,7 +261,7 @@ from helper import rank
 def test_no_submission_stops_or_changes_another(hard_day):
     course, folder, lines = hard_day
     assert lines["zoe"]["score"] == 18 and lines["zoe"]["note"] == ""
-    assert len(lines) == len(list(folder.iterdir()))
+    assert len(lines) == len([path for path in folder.iterdir() if path.name not in ("__MACOSX", ".git")])
     before = {"rank-seen": 1, "rank-hidden": 3, "ndcg-seen": 1, "ndcg-hidden": 3, "leak-seen": 2, "leak-hidden": 3}
     for student in ("loops", "quits", "hoards", "prints"):   # what came before the harm keeps its points
         assert lines[student]["score"] >= sum(before.values()), student
@@ -268,6 +286,60 @@ def test_broken_submissions_get_a_clear_line(hard_day):
         assert words in lines[student]["note"] and lines[student]["score"] == ""
     assert "kernel 'ir'" in lines["lacks"]["note"] and "ndcg, rank-hidden" in lines["lacks"]["note"]
     assert lines["lacks"]["score"] == 18 - 4                 # no answer to Task 2; the deleted test was put back
+
+
+@needs_sandbox
+def test_a_copied_answer_counts_and_is_named(hard_day):
+    line = hard_day[2]["copies"]
+    assert (line["score"], line["by hand"]) == (18, "to do") and "verdict" in line["note"] and "more than once" in line["note"]
+
+
+@needs_sandbox
+def test_large_outputs_and_moodles_folders_are_graded(hard_day):
+    lines = hard_day[2]
+    assert lines["large"]["score"] == 18
+    assert lines["Döe-Jane-O-Neil_12345"]["score"] == 18
+    assert not {"ann", "x", "__MACOSX", ".git"} & set(lines)
+
+
+@needs_sandbox
+def test_what_was_handed_in_is_left_as_it_was(released, tmp_path):
+    """nbgrader's own folder is refused, and what somebody else put into it is not overwritten."""
+    own = released.folder / "submitted" / "una" / "measuring"
+    submit(released.folder / "submitted", "una", "measuring", source("measuring"))
+    (own / "plot.png").write_bytes(b"1")
+    before = {path.name: path.read_bytes() for path in own.iterdir()}
+    for folder in (released.folder / "submitted", released.folder / "submitted" / "una"):
+        with pytest.raises(CourseError, match="put what was handed in into a folder of its own"):
+            released.grade(folder)
+    submit(tmp_path, "una", "measuring", source("measuring"))
+    (line,) = released.grade(tmp_path)
+    assert "holds what grading did not put there" in line["note"] and "measuring.ipynb, plot.png" in line["note"]
+    assert {path.name: path.read_bytes() for path in own.iterdir()} == before
+
+
+@needs_sandbox
+def test_two_folders_of_one_name_are_told_apart(released, tmp_path):
+    for student in ("Ann Lee", "Ann-Lee"):
+        submit(tmp_path, student, "measuring", source("measuring"))
+    assert all("another folder, too, is called Ann-Lee" in line["note"] for line in released.grade(tmp_path))
+
+
+def test_a_report_before_a_release_is_a_sentence(tmp_path):
+    with pytest.raises(CourseError, match="Nothing has been released"):
+        Course(tmp_path).report()
+
+
+def test_tables_are_written_whatever_the_machines_letters(released, tmp_path):
+    course = f"Course({str(released.folder)!r})"
+    code = f"from assignments.course import Course, LINES; course = {course}; " \
+           "course.write([dict.fromkeys(LINES, '') | {'student': 'Müller 東京'}]); course.gradebook().add_student('Müller'); " \
+           "course.export()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
+                          env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
+    assert done.returncode == 0, done.stderr
+    assert "Müller 東京" in (released.folder / "report.csv").read_text(encoding="utf-8")
+    assert "Müller" in (released.folder / "grades.csv").read_text(encoding="utf-8")
 
 
 @needs_sandbox

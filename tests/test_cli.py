@@ -105,6 +105,8 @@ def test_every_name_of_the_package_is_there():
 
 
 @pytest.mark.parametrize("arguments", [[], ["train"], ["dance"], ["train", "--model", "ease", "--epochs", "0"],
+                                       ["train", "--model", "ease", "--seed", "-1"],
+                                       ["train", "--model", "ease", "--seed", "99999999999"],
                                        ["recommend", "-k", "-3"], ["recommend", "--user", "1", "--history", "a"]])
 def test_wrong_usage_is_code_2(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
@@ -141,6 +143,22 @@ def test_a_closed_pipe_is_silent(tmp_path):
                           stderr=subprocess.PIPE, text=True)
     os.close(write)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell closes it")
+def test_a_closed_console_and_one_of_few_letters_are_no_errors(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    closed = subprocess.run(f"{sys.executable} -m recbook data list >&-", shell=True, cwd=tmp_path, env=environment,
+                            capture_output=True, text=True)
+    assert (closed.returncode, closed.stderr) == (0, "")
+    (tmp_path / "log.csv").write_text("user,item\n" + "".join(f"{user},{item}\n" for user in "abc" for item in "東京都ü"))
+    ascii_only = environment | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": ""}
+    train = subprocess.run([sys.executable, "-m", "recbook", "train", "--model", "popularity", "--csv", "log.csv"],
+                           cwd=tmp_path, env=ascii_only, capture_output=True)
+    assert train.returncode == 0, train.stderr
+    shown = subprocess.run([sys.executable, "-m", "recbook", "recommend", "--user", "a"], cwd=tmp_path, env=ascii_only,
+                           capture_output=True)
+    assert shown.returncode == 0 and b"Traceback" not in shown.stderr
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to a child")
@@ -232,7 +250,16 @@ def test_settings_take_the_kind_of_their_defaults():
     (["--model", "bpr-mf", "--set", "dim"], "write name=value"),
     (["--model", "bpr-mf", "--set", "dim=big"], "dim is a whole number"),
     (["--model", "bpr-mf", "--set", "n_users=3"], "Unknown setting of bpr-mf 'n_users'"),
-    (["--model", "bpr-mf", "--set", "dim=-1"], "bpr-mf cannot be trained like this"),
+    (["--model", "bpr-mf", "--set", "dim=-1"], "dim=-1: a whole number of at least 1"),
+    *((["--model", model, "--set", "dim=0"], "dim=0: a whole number of at least 1") for model in (
+        "sasrec", "gru4rec", "max-pooled-rnn", "narm", "attentive-gru", "caser", "item2vec", "svd++", "bpr-mf", "gmf",
+        "ials", "funk-svd", "logistic-mf", "neumf")),
+    (["--model", "sasrec", "--set", "blocks=-2"], "blocks=-2: a whole number of at least 1"),
+    (["--model", "bpr-mf", "--set", "l2=-5"], "l2=-5.0: a number of at least 0"),
+    (["--model", "rp3beta", "--set", "alpha=-1"], "alpha=-1.0: a number of at least 0"),
+    (["--model", "sasrec", "--set", "stride=abc"], "stride='abc': a whole number of at least 1, or None"),
+    (["--model", "sasrec", "--set", "stride=7.5"], "stride=7.5: a whole number of at least 1, or None"),
+    *((["--model", "neumf", "--set", f"layers={layers}"], "layers=(") for layers in ("('a',)", "(8.5,4)", "(True,)")),
     (["--model", "pure-svd", "--set", "dim=5000"], "pure-svd cannot be trained like this"),
     (["--model", "funk-svd", "--split", "ratio"], "choose --split last-item or --split time"),
     (["--model", "ease", "--user", "who"], "they go with --csv")])
@@ -248,6 +275,54 @@ def test_an_absent_device_is_refused(refuses, monkeypatch):
 def test_a_misnamed_column_is_named(refuses):
     refuses("train", "--model", "ease", "--csv", "films.csv", "--user", "whom", "--item", "film",
             because="no column 'whom' for user; the columns are 'who', 'film', 'when', 'stars'")
+
+
+def test_a_file_is_read_as_one_says(say, tmp_path):
+    """Separator, letters, day first, names of behaviours, ids as text, and files of items, users and friends."""
+    (tmp_path / "log.csv").write_text("kunde;ware;wann;was\n" + "".join(
+        f"{user:03};{'äbcdefgh'[(user + step) % 8]};{step + 1:02}.02.2024;{'pv' if step else 'buy'}\n"
+        for user in range(12) for step in range(5)), encoding="latin-1")
+    (tmp_path / "items.csv").write_text("ware;title;price\n" + "".join(f"{item};The {item}!;{place}.5\n"
+                                        for place, item in enumerate("äbcdefghz")), encoding="latin-1")
+    (tmp_path / "friends.csv").write_text("kunde;freund\n" + "".join(f"{user:03};{user + 1:03}\n" for user in range(11)))
+    more = ["--csv", str(tmp_path / "log.csv"), "--user", "kunde", "--item", "ware", "--timestamp", "wann",
+            "--behaviour", "was", "--items", str(tmp_path / "items.csv"), "--friends", str(tmp_path / "friends.csv"),
+            "--read", "separator=;", "--read", "encoding=latin-1", "--read", "dates=day first",
+            "--read", "behaviours={'pv': 'view', 'buy': 'purchase'}"]
+    facts = json.loads(say("data", "describe", *more, "--json")[1])
+    assert (facts["users"], facts["items"], facts["interactions"]) == (12, 9, 60)
+    assert say("train", "--model", "popularity", *more, "--out", "german")[0] == 0
+    code, out, _ = say("recommend", "german", "--user", "007", "--json")
+    document = json.loads(out)
+    assert document["history"][0] == {"item": "h", "title": "The h!"} and "z" in {row["item"] for row in document["recommendations"]}
+    dataset = load_data(json.loads(Path("german/model.json").read_text())["source"])
+    assert dataset.items["price"].tolist() == [place + 0.5 for place in range(9)] and len(dataset.friends) == 11
+    assert set(dataset.files) == {"log.csv", "items.csv", "friends.csv"}
+
+
+def test_a_wrong_way_to_read_is_refused(refuses, say, workplace):
+    refuses("data", "describe", because="Name a data set")
+    refuses("data", "describe", "shop", "--csv", "films.csv", because="Name a data set")
+    refuses("data", "describe", "--csv", "films.csv", "--user", "who", "--item", "film", "--read", "seperator=;",
+            because="Did you mean 'separator'?")
+    refuses("data", "describe", "--csv", "films.csv", "--user", "who", "--item", "film", "--read", "header=no",
+            because="header='no': say True or False")
+    refuses("data", "describe", "--csv", "/dev/stdin", because="--csv /dev/stdin: a file is needed")
+    refuses("data", "describe", "--csv", ".", because="this is a folder")
+    refuses("train", "--model", "ease", "--dataset", SHOP, "--items", "films.csv", because="they go with --csv")
+
+
+def test_a_run_is_not_overwritten_by_one_on_another_file_of_that_name(refuses, say, workplace):
+    (workplace / "elsewhere").mkdir()
+    (workplace / "elsewhere" / "films.csv").write_bytes((workplace / "films.csv").read_bytes())
+    elsewhere = ["elsewhere/films.csv" if part == "films.csv" else part for part in FILMS_CSV]
+    refuses("train", "--model", "ease", *elsewhere, because="choose another folder with --out")
+    assert say("train", "--model", "popularity", *FILMS_CSV, "--out", "again")[0] == 0
+    assert say("train", "--model", "popularity", *FILMS_CSV, "--out", "again")[0] == 0
+
+
+def test_where_no_run_can_be_kept_nothing_is_trained(refuses, workplace):
+    refuses("train", "--model", "ease", *FILMS_CSV, "--out", "films.csv", because="films.csv can hold no run")
 
 
 def test_a_run_keeps_what_it_was_made_from(workplace):
@@ -273,6 +348,15 @@ def test_the_shops_rare_ratings_are_the_cases(say):
 # ------------------------------------------------------------------------------------------------ evaluate
 
 
+def test_two_metrics_together_are_what_each_is_alone(say):
+    """Ratings are compared where there are some; ranks are measured everywhere."""
+    def value(*metrics):
+        return json.loads(say("evaluate", "rare", "--metrics", *metrics, "--json")[1])["metrics"]
+
+    say("train", "--model", "funk-svd", "--dataset", SHOP, "--epochs", "1", "--out", "rare")
+    assert value("RMSE", "NDCG@10") == value("RMSE") | value("NDCG@10")
+
+
 def test_evaluation_is_that_of_the_package(say, workplace):
     code, out, _ = say("evaluate", "runs/films-ease", "--metrics", "NDCG@3", "HR@1", "--json")
     dataset = load_data({"csv": workplace / "films.csv", "user": "who", "item": "film", "timestamp": "when"})
@@ -294,7 +378,7 @@ def test_a_table_has_its_interval_and_the_sampled_protocol_says_so(say):
 
 def test_a_wrong_evaluation_is_refused(refuses, workplace, tmp_path):
     refuses("evaluate", "runs/films-ease", "--metrics", "NDCG@10", "HRR@10", because="Did you mean 'HR@10'?")
-    refuses("evaluate", "runs/films-ease", "--metrics", "RMSE", because="films has no ratings")
+    refuses("evaluate", "runs/films-ease", "--metrics", "RMSE", because="ease ranks and predicts no ratings")
     refuses("evaluate", "runs/none", because="No checkpoint: runs/none/model.json does not exist")
     refuses("evaluate", str(tmp_path), because="No checkpoint")
     rb.save_model(rb.EASE(2, 2), tmp_path)
@@ -357,10 +441,10 @@ def test_a_typed_history_is_not_recommended_where_nothing_returns(say):
     assert {item["item"] for item in document["recommendations"]} == set(FILMS) - {"Alien", "Heat"}
 
 
-def test_a_wrong_question_is_refused(refuses):
+def test_a_wrong_question_is_refused(refuses, say):
     refuses("recommend", "runs/films-ease", "--user", "u9x", because="user of films 'u9x'. Did you mean 'u9'?")
     refuses("recommend", "runs/films-ease", "--history", "Caasblanca", because="Did you mean 'Casablanca'?")
-    refuses("recommend", "runs/films-ease", "-k", "9", because="the best 9 of 8 items")
+    assert say("recommend", "runs/films-ease", "-k", "9", "--user", "u0")[0] == 0           # what there is
     refuses("recommend", "runs/films-bpr-mf", "--history", "Alien",
             because="bpr-mf knows users by their id and cannot read a history; ease, pure-svd and ials can")
 

@@ -130,16 +130,16 @@ class Files:
                 download.url, known_hash=f"sha256:{download.sha256}", fname=target.name, path=target.parent,
                 downloader=pooch.HTTPDownloader(progressbar=True, chunk_size=2**16, timeout=TIMEOUT)))
         except requests.HTTPError as error:
-            raise self.absent(file, f"{download.url} answers {error.response.status_code}") from error
+            raise self.absent(file, f"{download.url} answers {error.response.status_code}") from None
         except requests.RequestException as error:
-            raise self.absent(file, f"the download of {download.url} failed ({reason(error)})") from error
+            raise self.absent(file, f"the download of {download.url} failed ({reason(error)})") from None
         except ValueError as error:
             raise self.absent(file, f"what {download.url} serves has not the expected sha256: it was damaged on the "
-                                    "way, or the provider changed it") from error
+                                    "way, or the provider changed it") from None
         except OSError as error:
             raise DataError(f"{self.source.name}: {target.name} could not be written into {target.parent}: "
                             f"{error.strerror or error}. Nothing of it was kept. Make room there, or set "
-                            "RECBOOK_CACHE to another folder.") from error
+                            "RECBOOK_CACHE to another folder.") from None
 
     def target(self, file, download):
         """Where the cache keeps what `download` gives."""

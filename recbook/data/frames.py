@@ -11,6 +11,7 @@ from recbook.data.times import moments
 from recbook.errors import DataError, shown
 
 WHOLE = r"-?(0|[1-9]\d{0,17})"  # a whole number as Python writes it: 007, 12E3 and 1.0 are text
+NUMBER = r"-?(0|[1-9]\d*)(\.\d+)?"
 RETURNING = 0.01                # share of rows that repeat an item of the same user, from which on items return
 
 
@@ -93,28 +94,46 @@ def from_csv(path, name=None, user="user", item="item", separator=None, encoding
     header : bool   False: the first line is data, and columns are named by their place: `user=0, item=1, rating=2`
     decimal : "." or ","   what stands before the fraction of a rating
     ids : "auto" or "text"   "auto": whole numbers where every id of a column is written as one (7, but not 007 or 7.0)
+    items, users, friends : may be paths of files that are written in the same way
 
     A line with too many or too few fields is an error that names the file and the line; a value that cannot be (a
     rating that is no number) one that names the file and the row below the header.
     """
     from recbook.data.files import read_table
 
-    if ids not in ("auto", "text"):
-        raise DataError(f"{path}: ids={ids!r}: say 'auto' or 'text'.")
-    if decimal not in (".", ","):
-        raise DataError(f"{path}: decimal={decimal!r}: say '.' or ','.")
-    table = read_table(path, types={}, separator=separator, encoding=encoding, header=header)
-    for column in {user, item} & set(table.columns):
-        refuse_rows(path, table[column] != table[column].str.strip(), table[column],
-                    "has blanks around it, and would be another id than without them")
-        if ids == "auto" and table[column].str.fullmatch(WHOLE).all():
-            table[column] = table[column].astype(np.int64)
-    others = table.columns.difference([user, item])
-    table[others] = table[others].mask(table[others] == "")
+    for said, value, known in (("ids", ids, ("auto", "text")), ("decimal", decimal, (".", ",")),
+                               ("header", header, (True, False))):
+        if value not in known:
+            raise DataError(f"{path}: {said}={value!r}: say {known[0]!r} or {known[1]!r}.")
+
+    def table_of(file, *of_ids):
+        table = read_table(file, types={}, separator=separator, encoding=encoding, header=header)
+        for column in set(of_ids or table.columns) & set(table.columns):
+            refuse_rows(file, table[column] != table[column].str.strip(), table[column],
+                        "has blanks around it, and would be another id than without them")
+            if ids == "auto" and table[column].str.fullmatch(WHOLE).all():
+                table[column] = table[column].astype(np.int64)
+        others = table.columns.difference(of_ids or table.columns)
+        table[others] = table[others].mask(table[others] == "")
+        return table
+
+    table = table_of(path, user, item)
     rating = columns.get("rating")
     if decimal == "," and rating in table:
         table[rating] = table[rating].str.replace(",", ".")
+    for part, of_ids in (("items", (item,)), ("users", (user,)), ("friends", ())):
+        if isinstance(columns.get(part), str | os.PathLike):
+            columns[part] = with_numbers(table_of(columns[part], *of_ids), of_ids)
     return from_frame(table, name or str(path), user=user, item=item, **columns)
+
+
+def with_numbers(features, but):
+    """Features that were read as text: numbers where every one that is given is a number as Python writes it."""
+    for column in features.columns.difference(but):
+        given = features[column].dropna().astype(str)
+        if len(given) and given.str.fullmatch(NUMBER).all():
+            features[column] = features[column].astype(float)
+    return features
 
 
 def from_parquet(path, name=None, **columns):

@@ -56,9 +56,17 @@ class Recommender(nn.Module):
 
     def history(self, context):
         """The items that the model reads, the last `reads` of each case: (B, L), oldest first, then -1."""
+        if context.items is None:
+            raise ModelError(f"{type(self).__name__} reads histories: context.items is missing.")
+        refuse_beyond(context.items, self.n_items, "item")
         if self.reads is None or context.items.shape[1] <= self.reads:
             return context.items
         return latest(type(context)(items=context.items), self.reads).items
+
+    @property
+    def knows_users(self):
+        """Whether it learns something of each user, and so cannot answer for a new one."""
+        return any("user" in name and tensor.shape[:1] == (self.n_users,) for name, tensor in self.state_dict().items())
 
     @property
     def device(self):
@@ -79,6 +87,8 @@ class Recommender(nn.Module):
         of -inf. The context may be on another device than the model.
         """
         exclude = None if exclude is None else exclude.to(self.device)
+        if context.users is not None and self.knows_users:
+            refuse_beyond(context.users, self.n_users, "user")
         return best(self.scores(context.to(self.device)), k, exclude)
 
 
@@ -107,7 +117,18 @@ def rows(table, numbers):
     """
     if numbers is None:
         return table
-    return table.index_select(0, numbers.flatten()).view(*numbers.shape, *table.shape[1:])
+    try:
+        return table.index_select(0, numbers.flatten()).view(*numbers.shape, *table.shape[1:])
+    except IndexError:
+        refuse_beyond(numbers, len(table), "user or item")
+        raise
+
+
+def refuse_beyond(numbers, size, what):
+    """Refuse numbers of users or items that a model does not have."""
+    if numbers.numel() and numbers.max() >= size:
+        raise ModelError(f"{what} {int(numbers.max())} is asked for, and the model knows 0 to {size - 1}: is it that of "
+                         "another data set?")
 
 
 def products(vectors, table, items):

@@ -52,7 +52,7 @@ class MatrixFactorization(Recommender):
         return scores, penalty
 
     def scores(self, context, items=None):
-        vectors, bias = self.user(context.users), self.user_bias[context.users][:, None]
+        vectors, bias = rows(self.user.weight, context.users), rows(self.user_bias, context.users)[:, None]
         item_bias = self.item_bias if items is None else self.item_bias[items]
         return products(vectors, self.item.weight, items) + self.bias + bias + item_bias
 

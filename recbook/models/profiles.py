@@ -49,8 +49,13 @@ class ContentProfile(Recommender):
         for column in columns:
             vectorizer = TfidfVectorizer(analyzer="word" if column in TEXT else parts_of, dtype=np.float32,
                                          max_features=self.n_features // len(columns))
-            values = found[column].astype(object).where(found[column].notna(), "")
-            parts.append(torch.from_numpy(vectorizer.fit_transform(values).toarray()))
+            values = found[column].map(lambda value: value if isinstance(value, tuple) else str(value), na_action="ignore")
+            try:
+                words = vectorizer.fit_transform(values.astype(object).where(found[column].notna(), ""))
+            except ValueError:                                          # nothing is left of them all
+                raise ModelError(f"{split.dataset.name}: the items' {column!r} holds no word of two letters or more; name "
+                                 "other columns: columns=(...).") from None
+            parts.append(torch.from_numpy(words.toarray()))
         features = torch.cat(parts, dim=1)
         self.item.zero_()
         self.item[:, :features.shape[1]] = F.normalize(features)

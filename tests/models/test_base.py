@@ -141,3 +141,21 @@ def test_every_setting_of_every_model_has_a_kind():
     named = {"cell", "similarity", "keeps", "by", "text"}
     settings = {setting for cls in MODELS.values() for setting in inspect.signature(cls).parameters}
     assert settings - set(SETTINGS) == named
+
+
+@pytest.mark.parametrize("name", ["ease", "item-knn", "user-knn", "pure-svd", "ials", "rp3beta", "item2vec", "sasrec", "gru4rec"])
+def test_an_item_of_another_data_set_is_refused_in_words(name):
+    dataset = recbook.load("shop", n_users=60, n_events=3000)
+    model = recbook.models.find_model(name)(dataset.n_users, dataset.n_items)
+    for item in (dataset.n_items, dataset.n_items + 40):
+        context = recbook.Context(users=torch.tensor([0]), items=torch.tensor([[3, item]]), now=torch.tensor([0]))
+        with pytest.raises(ModelError, match=f"item {item}"):
+            model.top(context, k=3)
+
+
+@pytest.mark.parametrize("name", ["bpr-mf", "logistic-mf", "funk-svd", "svd++", "gmf", "neumf", "caser", "bias"])
+def test_a_user_of_another_data_set_is_refused_in_words(name):
+    dataset = recbook.load("shop", n_users=60, n_events=3000)
+    model = recbook.models.find_model(name)(dataset.n_users, dataset.n_items)
+    with pytest.raises(ModelError, match="user 60 is asked for, and the model knows 0 to 59"):
+        model.top(recbook.Context(users=torch.tensor([60]), items=torch.tensor([[3]])), k=3)

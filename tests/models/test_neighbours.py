@@ -212,7 +212,7 @@ def test_a_second_fit_forgets_the_first():
 @pytest.mark.parametrize("model", [*CLICKS, recbook.RatingKNN, recbook.KNNBaseline])
 @pytest.mark.parametrize("k", [0, -1])
 def test_no_neighbours_are_refused(model, k):
-    with pytest.raises(ModelError, match="k=0: a whole number of at least 1"):
+    with pytest.raises(ModelError, match=f"k={k}: a whole number of at least 1"):
         model(2, 2, k=k)
 
 

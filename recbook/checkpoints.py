@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from recbook.data.ids import Ids
 from recbook.errors import ModelError, UnknownName
 
 
@@ -21,7 +22,8 @@ def save_model(model, folder, **about):
 
     if getattr(recbook.models, type(model).__name__, None) is not type(model):
         raise ModelError(f"{type(model).__name__} is not a model of recbook's; keep its state_dict() yourself.")
-    write(folder, "model", {"model": type(model).__name__, "config": model.config, **about}, model.state_dict())
+    ids = {} if model.trained_on is None else {f"ids.{what}": as_bytes(getattr(model.trained_on, what)) for what in ("users", "items")}
+    write(folder, "model", {"model": type(model).__name__, "config": model.config, **about}, model.state_dict() | ids)
 
 
 def load_model(folder, device="cpu"):
@@ -36,8 +38,16 @@ def load_model(folder, device="cpu"):
         model = cls(**about["config"])
     except (TypeError, KeyError) as problem:
         raise ModelError(f"{folder}: cannot build {about['model']} from this checkpoint: {problem}.") from None
+    ids = {what: weights.pop(f"ids.{what}") for what in ("users", "items") if f"ids.{what}" in weights}
     fit_weights(model, weights, folder)
+    if ids:
+        model.trained_on = Ids(**{what: json.loads(value.numpy().tobytes()) for what, value in ids.items()})
     return model.to(device).eval(), about
+
+
+def as_bytes(ids):
+    """Ids as a tensor of bytes, JSON in UTF-8: they stand beside the weights, which are written in one piece."""
+    return torch.frombuffer(bytearray(json.dumps(ids, default=plain).encode()), dtype=torch.uint8)
 
 
 def save_run(folder, run, model, optimiser, generator, history, best_weights):

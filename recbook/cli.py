@@ -313,8 +313,11 @@ def as_rows(values):
             for metric, value in values.items()]
 
 
-def open_run(args, device="cpu"):
-    """The run of that folder, or the latest: (folder, model, what is noted about it, its data set)."""
+def open_run(args, device="cpu", grown=False):
+    """The run of that folder, or the latest: (folder, model, what is noted about it, its data set).
+
+    grown : bool   the data are taken as they are today, and the model is carried over to them
+    """
     folder = args.run
     if folder is None:
         runs = sorted(RUNS.glob("*/model.json"), key=lambda path: path.stat().st_mtime)
@@ -326,9 +329,12 @@ def open_run(args, device="cpu"):
     if "source" not in about:
         raise ModelError(f"{folder} was not made by `recbook train`: it does not say which data it is about.")
     dataset = load_data(about["source"])
+    if grown:
+        return folder, rb.carry_over(model, dataset), about, dataset
     for file, sha256 in about["files"].items():
         if dataset.files.get(file, sha256) != sha256:  # a file that is only read for the split is not there yet
-            raise DataError(f"{file} is not what {folder} was trained on: its sha256 differs. Train again.")
+            raise DataError(f"{file} is not what {folder} was trained on: its sha256 differs. Train again, or let "
+                            "`recbook recommend --grown` use the model on the data as they are now.")
     return folder, model, about, dataset
 
 
@@ -343,8 +349,21 @@ def recommend(args):
 
     Example: recbook recommend runs/ml-1m-ease --user 42 -k 5
     Example: recbook recommend runs/ml-1m-ease --history "Toy Story (1995)" "Heat (1995)"
+    Example: recbook recommend runs/ml-1m-ease --where genres=Drama --all --out lists.parquet
     """
-    folder, model, about, dataset = open_run(args)
+    folder, model, about, dataset = open_run(args, grown=args.grown)
+    allowed = None if args.where is None else items_where(dataset, args.where)
+    if args.all:
+        if not args.out:
+            raise ModelError("--all writes lists for every user: say where to with --out lists.parquet.")
+        ids = None if allowed is None else dataset.items["original"].iloc[allowed].tolist()
+        k = min(args.k, dataset.n_items if allowed is None else len(allowed))
+        note(f"Lists for {dataset.n_users:,} users go into {args.out}; the same command goes on where it is interrupted.")
+        rb.lists(model, dataset, args.out, k=k, items=ids)
+        show(args, [{"users": dataset.n_users, "k": k, "lists": str(args.out)}])
+        return
+    if args.out:
+        raise ModelError("--out is where --all writes to.")
     known = [str(original) for original in dataset.users["original"]]
     if args.history:
         who = None
@@ -364,7 +383,7 @@ def recommend(args):
         import torch
 
         hidden = torch.tensor([items], dtype=torch.long)
-    best, scores = (values[0].tolist() for values in model.top(context, min(args.k, dataset.n_items), hidden))
+    best, scores = (values[0].tolist() for values in model.top(context, min(args.k, dataset.n_items), hidden, allowed))
     found = [(item, score) for item, score in zip(best, scores) if item >= 0]   # -1: there are no more
 
     def called(item):
@@ -393,6 +412,22 @@ def typed_context(model, dataset, items, name):
     unsaid = {"rating": float("nan"), "session": 0, "behaviour": "view"}
     log = log.assign(**{column: value for column, value in unsaid.items() if column in dataset.interactions})
     return replace(rb.data.splits.history(rb.data.splits.Log(log, 1), [0], [now], model.reads), users=None)
+
+
+def items_where(dataset, text):
+    """Numbers of the items of `column=value`; where a column holds several values, as "Comedy|Drama", one of them."""
+    from recbook.data.features import parts_of
+
+    column, equals, value = text.partition("=")
+    if not (column and equals and value):
+        raise ModelError(f"--where {text}: write column=value, as in genres=Drama.")
+    if column not in dataset.items or column == "original":
+        raise UnknownName(f"column of the items of {dataset.name}", column, set(dataset.items) - {"original"})
+    parts = [{str(part) for part in parts_of(cell)} | {str(cell)} for cell in dataset.items[column]]
+    found = [number for number, own in enumerate(parts) if value in own]
+    if not found:
+        raise UnknownName(f"{column} of {dataset.name}", value, set().union(*parts))
+    return found
 
 
 def find_item(dataset, text):
@@ -536,6 +571,10 @@ def make_parser():
     whom = command.add_mutually_exclusive_group()
     whom.add_argument("--user", metavar="ID", help="as in the source of the data; the first one by default")
     whom.add_argument("--history", nargs="+", metavar="ITEM", help="titles or ids, oldest first")
+    whom.add_argument("--all", action="store_true", help="every user: a table in Parquet, written to --out")
+    command.add_argument("--out", metavar="FOLDER", help="with --all: where the lists go")
+    command.add_argument("--where", metavar="COLUMN=VALUE", help="only items of which this is so")
+    command.add_argument("--grown", action="store_true", help="use the model on the data as they are now")
     command.add_argument("-k", type=positive(int), default=10, help="how many items (default: 10)")
 
     command = add(commands, "experiment", experiment)

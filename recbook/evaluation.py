@@ -125,6 +125,8 @@ def rank(model, cases, seed=0):
     ranks = []
     for rows in blocks(len(cases), cases.n_items if candidates is None else candidates.shape[1]):
         context = cases.context(rows, model.reads, device)
+        if isinstance(model, Recommender):
+            model.refuse_strangers(context)
         first, last = np.searchsorted(case, [rows.start, rows.stop])
         row = torch.tensor(case[first:last] - rows.start, device=device)
         target = torch.tensor(right[first:last], device=device)

@@ -127,6 +127,7 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
             save_run(checkpoint, run, model, optimiser, generator, history, best_weights)
     if patience is not None and best_weights is not None:
         model.load_state_dict(best_weights)
+    model.trained_on = split.dataset.ids
     model.eval()
     return pd.DataFrame(history)
 

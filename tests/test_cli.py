@@ -483,3 +483,43 @@ def test_experiments_are_listed_and_run(tmp_path, monkeypatch, capsys):
 def test_without_a_checkout_there_are_no_experiments(refuses, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     refuses("experiment", because="run this in a checkout of recbook")
+
+
+# ------------------------------------------------------------------------------------------------ tomorrow
+
+
+def test_a_model_is_used_on_data_that_have_grown(say, refuses, workplace):
+    """One row more is no dead end: the model is carried over by the ids."""
+    log = workplace / "growing.csv"
+    log.write_text((workplace / "films.csv").read_text())
+    own = ["--csv", "growing.csv", *FILMS_CSV[2:]]
+    assert say("train", "--model", "ease", *own, "--out", "grows")[0] == 0
+    before = json.loads(say("recommend", "grows", "--user", "u3", "--json")[1])["recommendations"]
+    log.write_text(log.read_text() + "abe,Heat,99999,5\n")              # abe comes first: every user has another number
+    refuses("recommend", "grows", "--user", "u3", because="recommend --grown")
+    after = json.loads(say("recommend", "grows", "--user", "u3", "--grown", "--json")[1])["recommendations"]
+    assert after == before
+    assert json.loads(say("recommend", "grows", "--user", "abe", "--grown", "--json")[1])["history"][0]["item"] == "Heat"
+    log.write_text(log.read_text() + "abe,Zelig,100000,5\n")
+    with pytest.warns(UserWarning, match="such as 'Zelig'"):
+        found = json.loads(say("recommend", "grows", "--user", "u3", "--grown", "--json")[1])["recommendations"]
+    assert found == before
+
+
+def test_lists_for_everybody_and_of_some_items(say, refuses, workplace, tmp_path):
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    out = tmp_path / "lists.parquet"
+    say("train", "--model", "popularity", "--dataset", SHOP, "--out", "popular")
+    assert say("recommend", "popular", "--all", "--out", str(out), "-k", "3")[0] == 0
+    table = pd.read_parquet(out)
+    assert len(table) == 900 and list(table) == ["user", "rank", "item", "score", "title"]
+    dataset = load_data({"dataset": SHOP})
+    category = dataset.items["category"].iloc[0]
+    document = json.loads(say("recommend", "popular", "--user", "5", "--where", f"category={category}", "--json")[1])
+    assert {dataset.items["category"].iloc[int(row["item"])] for row in document["recommendations"]} == {category}
+    refuses("recommend", "popular", "--all", because="say where to with --out")
+    refuses("recommend", "popular", "--out", "x", because="--out is where --all writes to")
+    refuses("recommend", "popular", "--where", "colour", because="write column=value")
+    refuses("recommend", "popular", "--where", "colour=red", because="Unknown column of the items")
+    refuses("recommend", "popular", "--where", f"category={category[:-1]}", because=f"Did you mean {category!r}?")

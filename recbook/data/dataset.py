@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from recbook.data import splits
+from recbook.data.ids import Ids
 from recbook.errors import DataError, UnknownName, shown
 
 BEHAVIOURS = ("view", "favourite", "cart", "purchase")
@@ -114,7 +115,12 @@ class Dataset:
     @cached_property
     def log(self):
         """The interactions as arrays, from which histories are cut."""
-        return splits.Log(self.interactions, self.n_users)
+        return splits.Log(self.interactions, self.n_users, self.ids)
+
+    @cached_property
+    def ids(self):
+        """The source's ids, in the order of our numbers."""
+        return Ids(self.users["original"].tolist(), self.items["original"].tolist())
 
     def describe(self):
         """Sizes and shape of the data, one figure a row: a Series."""

@@ -21,6 +21,8 @@ class Context:
     users : (B,)
     items, behaviours, ratings, times, sessions : (B, L)   the history, oldest first, then -1 (ratings: NaN) up to L
     now : (B,)   when the question is asked, in seconds
+    users_table, items_table : (B,)   whose numbers these are: `Ids.users_table` and `items_table` of the data set, which
+        a model compares with those that it was trained on
     """
 
     users: torch.Tensor | None = None
@@ -30,6 +32,8 @@ class Context:
     times: torch.Tensor | None = None
     sessions: torch.Tensor | None = None
     now: torch.Tensor | None = None
+    users_table: torch.Tensor | None = None
+    items_table: torch.Tensor | None = None
 
     def to(self, device):
         """The same context with every tensor on `device`."""
@@ -55,8 +59,8 @@ class Context:
 class Log:
     """Interactions as arrays, sorted by user and time, so that a history is a slice."""
 
-    def __init__(self, interactions, n_users):
-        log = interactions
+    def __init__(self, interactions, n_users, ids=None):
+        log, self.ids = interactions, ids
         self.users = log["user"].to_numpy()
         self.items = log["item"].to_numpy()
         self.times = log["timestamp"].to_numpy()
@@ -126,6 +130,8 @@ class Cases:
             times=history(self.log.times, -1),
             sessions=history(self.log.sessions, -1),
             now=torch.tensor(self.now[rows], device=device),
+            **{name: torch.full((len(users),), getattr(self.log.ids, name), device=device)
+               for name in ("users_table", "items_table") if self.log.ids},
         )
 
     def protocol(self):
@@ -237,7 +243,7 @@ def cases_from_rows(dataset, rows, known=None, log=None):
     events = dataset.interactions
     chosen = events.iloc[rows]
     return Cases(
-        log=log or Log(events, dataset.n_users),
+        log=log or Log(events, dataset.n_users, dataset.ids),
         users=chosen["user"].to_numpy(),
         ends=np.asarray(rows),
         now=chosen["timestamp"].to_numpy(),
@@ -296,7 +302,7 @@ def what_to_mask(mask, dataset):
 def split_by_rows(name, dataset, train, validation, test, mask):
     """A split from three boolean arrays over the rows of the interactions."""
     events, both, mask = dataset.interactions, train | validation, what_to_mask(mask, dataset)
-    log = Log(events, dataset.n_users)
+    log = Log(events, dataset.n_users, dataset.ids)
 
     def cases(asked, known):
         hidden = {"known": known, "train": train}.get(mask)
@@ -337,7 +343,7 @@ def split_from_parts(name, dataset, train, validation, test, mask="default"):
     mask = what_to_mask(mask, dataset)
 
     def cases(known, answers):
-        log, hidden = Log(known, dataset.n_users), {"known": known, "train": train}.get(mask)
+        log, hidden = Log(known, dataset.n_users, dataset.ids), {"known": known, "train": train}.get(mask)
         users, case = np.unique(answers["user"].to_numpy(), return_inverse=True)
         order = np.argsort(case, kind="stable")
         first = answers.groupby("user")["timestamp"].min()
@@ -372,7 +378,7 @@ def rating_split(name, dataset, test_rows):
     tested = np.zeros(len(events), dtype=bool)
     tested[test_rows] = True
     train = events[~tested].reset_index(drop=True)
-    log = Log(train, dataset.n_users)
+    log = Log(train, dataset.n_users, dataset.ids)
     test = cases_from_rows(dataset, np.flatnonzero(tested), log=log)
     return Split(name, dataset, train, test=replace(test, ends=log.starts[test.users + 1]))
 

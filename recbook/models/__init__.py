@@ -3,6 +3,7 @@
 from recbook.errors import UnknownName
 from recbook.models.attention import NARM, AttentiveGRU
 from recbook.models.base import Recommender
+from recbook.models.carried import carry_over
 from recbook.models.caser import Caser
 from recbook.models.closed_form import EASE, IALS, Bias, PureSVD
 from recbook.models.content import ContentGRU

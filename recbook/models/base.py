@@ -1,6 +1,8 @@
 """What every model can do; all else (training loop, evaluation, checkpoints, top-k) is written once, outside."""
 
 import inspect
+import re
+from functools import wraps
 
 import torch
 from torch import nn
@@ -24,19 +26,28 @@ class Recommender(nn.Module):
         What `loss` is given.
     sized_by_fit : tuple of str
         Buffers whose first dimension is known only after fit, such as the training data of a neighbour model.
+    trained_on : Ids or None
+        Of the data set that it was trained on; a context of another one is refused.
     """
 
     reads = 0
     batches = None
     sized_by_fit = ()
+    trained_on = None
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
         if "__init__" in vars(cls):
             cls.__init__ = checked(cls.__init__)
+        if "fit" in vars(cls):
+            cls.fit = keeping_ids(cls.fit)
 
     def start(self, split):
         """Before the first epoch: set what the training data tell at once, such as a mean."""
+
+    def place(self, dataset):
+        """The trained model for another data set, whose new items it makes from what they are; most models cannot."""
+        raise NotImplementedError
 
     def scores(self, context, items=None):
         """How much each item suits each case: the higher the better.
@@ -65,8 +76,14 @@ class Recommender(nn.Module):
 
     @property
     def knows_users(self):
-        """Whether it learns something of each user, and so cannot answer for a new one."""
-        return any("user" in name and tensor.shape[:1] == (self.n_users,) for name, tensor in self.state_dict().items())
+        """Whether it has something of each user, a vector or a bias, and so cannot answer for a new one."""
+        return any(re.search(r"(^|[._])user([._]|$)", name) for name in self.state_dict())
+
+    def refuse_strangers(self, context):
+        """Refuse a context whose numbers are of other users or items than those that the model was trained on."""
+        for model in self.modules():                                    # a hybrid was not trained; its parts were
+            if isinstance(model, Recommender):
+                refuse_others(model, context)
 
     @property
     def device(self):
@@ -80,16 +97,43 @@ class Recommender(nn.Module):
                 if name != "self"}
 
     @torch.no_grad()
-    def top(self, context, k=10, exclude=None):
+    def top(self, context, k=10, exclude=None, items=None):
         """The k best items of each case, the best first: (items (B, k), scores (B, k)).
 
-        `exclude` (B, E), padded with -1, are left out; where fewer than k are left, -1 stands for no item, with a score
+        Of `items` (C,) alone, numbers of items, where they are given: those of a category, say. `exclude` (B, E), padded with -1, are left out; where fewer than k are left, -1 stands for no item, with a score
         of -inf. The context may be on another device than the model.
         """
         exclude = None if exclude is None else exclude.to(self.device)
-        if context.users is not None and self.knows_users:
-            refuse_beyond(context.users, self.n_users, "user")
-        return best(self.scores(context.to(self.device)), k, exclude)
+        self.refuse_strangers(context)
+        scores = self.scores(context.to(self.device))
+        if items is not None:
+            left_out = torch.ones(scores.shape[1], dtype=torch.bool, device=scores.device)
+            left_out[torch.as_tensor(items, device=scores.device)] = False
+            scores = scores.masked_fill(left_out, -torch.inf)
+        return best(scores, k, exclude)
+
+
+def refuse_others(model, context):
+    """`refuse_strangers` of one model, whatever it is made of."""
+    tables = [("items", context.items_table)] + [("users", context.users_table)] * model.knows_users
+    for what, told in tables if model.trained_on is not None else ():
+        if told is not None and (told != getattr(model.trained_on, f"{what}_table")).any():
+            raise ModelError(f"{type(model).__name__} was trained on other {what} than these are, or on these in another "
+                             f"order (its first is {getattr(model.trained_on, what)[0]!r}): "
+                             "recbook.carry_over(model, dataset) takes it to them.")
+    if context.users is not None and model.knows_users:
+        refuse_beyond(context.users, model.n_users, "user")
+
+
+def keeping_ids(fit):
+    """A model's `fit`, after which it knows whose numbers it has learned."""
+    @wraps(fit)
+    def fit_and_keep(self, split, *arguments, **named):
+        found = fit(self, split, *arguments, **named)
+        self.trained_on = getattr(split.dataset, "ids", None)
+        return found
+
+    return fit_and_keep
 
 
 def best(scores, k, exclude=None):

@@ -173,7 +173,10 @@ class UserKNN(Recommender):
         """Similarities of all users to histories (n_items, B): (n_users, B). Of `users` (B,) themselves, 0."""
         overlap = self.items_of.sums(history)
         alike = similarity(overlap, history.sum(0), self.items_of.sizes()[:, None], self.similarity, self.shrink)
-        return alike if users is None else alike.scatter(0, users[None], 0)     # nobody is their own neighbour
+        if users is None:
+            return alike
+        own = torch.arange(self.n_users, device=users.device)[:, None] == users         # -1 is somebody new
+        return alike.masked_fill(own, 0)                                # nobody is their own neighbour
 
 
 def known_similarity(name):

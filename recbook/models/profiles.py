@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from recbook.data.features import TEXT, parts_of
+from recbook.data.splits import everything
 from recbook.errors import ModelError
 from recbook.models.base import Recommender, interaction_matrix, products
 
@@ -60,6 +61,9 @@ class ContentProfile(Recommender):
         self.item.zero_()
         self.item[:, :features.shape[1]] = F.normalize(features)
         return self
+
+    def place(self, dataset):
+        return type(self)(**self.config | {"n_users": dataset.n_users, "n_items": dataset.n_items}).fit(everything(dataset))
 
     def scores(self, context, items=None):
         history = interaction_matrix(self.history(context), self.n_items, self.item.dtype)     # (B, n_items)

@@ -28,6 +28,7 @@ class Friends(Recommender):
     """
 
     sized_by_fit = ("named_by.columns", "tie", "users_of.columns")
+    knows_users = True                          # by their friends
 
     def __init__(self, n_users, n_items, prior=0.01):
         super().__init__()

@@ -47,7 +47,7 @@ def visits(dataset, policy, users=None, pull=1.0, seed=0):
     wait = (rng.random(p.n_users) * DAY).astype(np.int64)[users]
     drifted, other_taste = (rng.random(p.n_users) < p.drift)[users], draw(rng, world.prior)[users]
 
-    log = splits.Log(dataset.interactions, dataset.n_users)
+    log = splits.Log(dataset.interactions, dataset.n_users, dataset.ids)
     now = torch.from_numpy(log.times.max() + SESSION_GAP + wait)
     context = splits.history(log, users, now)
     known = (context.items >= 0).sum(1).numpy()                         # events before this visit

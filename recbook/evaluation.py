@@ -132,11 +132,10 @@ def rank(model, cases, seed=0):
         target = torch.tensor(right[first:last], device=device)
         if candidates is None:
             scores = scores_of(model, context, cases.n_items)           # (B, n_items)
-            hidden = None if cases.masked is None else cases.masked[cases.users[rows]].tocoo()
-            if hidden is not None:
+            hidden = [torch.as_tensor(part, device=device) for part in cases.hidden(rows)]
+            if len(hidden[0]):
                 scores = scores.clone()
-                scores[torch.as_tensor(hidden.row, device=device, dtype=torch.long),
-                       torch.as_tensor(hidden.col, device=device, dtype=torch.long)] = -torch.inf
+                scores[tuple(hidden)] = -torch.inf
             place = target
         else:
             items = torch.as_tensor(candidates[rows], device=device)    # (B, C)
@@ -212,7 +211,7 @@ def predict_ratings(model, cases):
 
 
 def sample_candidates(cases, negatives=99, seed=0):
-    """The sampled protocol of older papers: rank each right item among `negatives` random ones the user never met.
+    """The sampled protocol of older papers: rank each right item among `negatives` different ones the user never met.
 
     It favours popularity and can reverse the order of two models (Krichene and Rendle, KDD 2020). Use it to
     reproduce a published number and for nothing else.
@@ -223,8 +222,12 @@ def sample_candidates(cases, negatives=99, seed=0):
     met = pd.concat([met, pd.DataFrame({"user": cases.users, "item": cases.target})])
     matrix = binary_matrix(met, len(cases.log.starts) - 1, cases.n_items)
     generator = torch.Generator().manual_seed(seed)
-    drawn = Negatives(matrix).draw(torch.tensor(cases.users), negatives, generator).numpy()
-    return replace(cases, candidates=np.column_stack([cases.target, drawn]), masked=None)
+    unmet = Negatives(matrix)
+    fewest = int(unmet.unmet[torch.tensor(cases.users)].min())
+    if fewest < negatives:
+        raise ModelError(f"{negatives:,} candidates are asked for, and somebody has not met {fewest:,} items: ask for fewer.")
+    drawn = unmet.draw_distinct(torch.tensor(cases.users), negatives, generator).numpy()
+    return replace(cases, candidates=np.column_stack([cases.target, drawn]), masked=None, masks_history=False)
 
 
 # ------------------------------------------------------------------------------------------------ how sure are we
@@ -382,14 +385,7 @@ def top_lists(model, cases, k=10):
     device = device_of(model)
     lists = []
     for rows in blocks(len(cases), cases.n_items):
-        hidden = None
-        if cases.masked is not None:
-            known = cases.masked[cases.users[rows]]
-            hidden = np.full((known.shape[0], max(1, np.diff(known.indptr).max())), -1)
-            for number in range(known.shape[0]):
-                mine = known.indices[known.indptr[number]:known.indptr[number + 1]]
-                hidden[number, :len(mine)] = mine
-            hidden = torch.as_tensor(hidden, device=device)
-        scores = scores_of(model, cases.context(rows, model.reads, device), cases.n_items)
-        lists.append(best(scores, k, hidden)[0].cpu().numpy())
+        scores = scores_of(model, cases.context(rows, model.reads, device), cases.n_items).clone()
+        scores[tuple(torch.as_tensor(part, device=device) for part in cases.hidden(rows))] = -torch.inf
+        lists.append(best(scores, k)[0].cpu().numpy())
     return np.concatenate(lists)

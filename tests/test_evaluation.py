@@ -602,3 +602,54 @@ def test_a_metric_of_a_longer_list_than_there_are_items():
     cases = cases_of([[0], [1, 2]], 3)
     report = recbook.evaluate(Table(torch.rand(2, 3)), cases, ["NDCG@9999999999", "Recall@9999999999"])
     assert report["Recall@9999999999"] == 1 and 0 < report["NDCG@9999999999"] <= 1
+
+
+# ------------------------------------------------------------------------------------------------ what is ranked
+
+
+def test_sampled_candidates_are_different_and_all_equally_likely():
+    """A random model among 99 is right ten times in a hundred; each unmet item is drawn as often as any other."""
+    dataset = recbook.from_frame(pd.DataFrame([(u, i) for u in range(3000) for i in np.random.default_rng(u).permutation(12)[:4]],
+                                              columns=["user", "item"]))
+    cases = recbook.sample_candidates(recbook.leave_last_out(dataset).test, 7)
+    assert all(len(set(row)) == 8 for row in cases.candidates)
+    met = dataset.interactions.groupby("user")["item"].agg(set)
+    assert all(not set(row[1:]) & met[user] for user, row in zip(cases.users, cases.candidates))
+    times = np.bincount(cases.candidates[:, 1:].ravel(), minlength=12)
+    assert abs(times - 3000 * 7 / 12).max() < 5 * np.sqrt(3000 * 7 / 12)
+    first_of_unmet = [sorted(set(range(12)) - met[user])[0] in row[1:] for user, row in zip(cases.users, cases.candidates)]
+    assert abs(np.mean(first_of_unmet) - 7 / 8) < 0.03
+    with pytest.raises(ModelError, match="9 candidates are asked for, and somebody has not met 8 items"):
+        recbook.sample_candidates(recbook.leave_last_out(dataset).test, 9)
+    shop = recbook.load("shop")
+    sampled = recbook.sample_candidates(recbook.by_time(shop).test, 99)
+
+    class Random(recbook.Recommender):
+        def scores(self, context, items=None):
+            return torch.rand((len(context), shop.n_items) if items is None else items.shape)
+
+    torch.manual_seed(0)
+    assert abs(recbook.evaluate(Random(), sampled, ["HR@10"])["HR@10"] - 0.1) < 0.01
+
+
+@pytest.mark.parametrize("cut", [recbook.by_time, recbook.leave_last_out, lambda data: recbook.random_folds(data)[0]])
+def test_nothing_of_the_history_is_ranked_where_nothing_returns(cut):
+    """Rank by hand: of the items that are not in the history that the model is given, how many score above the right one?"""
+    draw = np.random.default_rng(0)
+    log = pd.DataFrame([(u, i, t) for u in range(40) for t, i in zip(draw.uniform(0, 100, 9), draw.permutation(30)[:9])],
+                       columns=["user", "item", "t"]).assign(r=3)
+    dataset = recbook.from_frame(log, timestamp="t", rating="r")
+    cases, scores = cut(dataset).test, torch.from_numpy(draw.permutation(30).astype(float))
+
+    class Fixed(recbook.Recommender):
+        reads = None
+
+        def scores(self, context, items=None):
+            return scores.expand(len(context), -1)
+
+    histories = cases.context().items.tolist()
+    by_hand = [sum(bool(scores[item] > scores[right]) for item in set(range(30)) - set(history))
+               for history, right in zip(histories, cases.target)]
+    assert rank(Fixed(), cases).rank.tolist() == by_hand
+    lists = recbook.evaluation.top_lists(Fixed(), cases)
+    assert not any(set(row) & set(history) - {-1} for row, history in zip(lists.tolist(), histories))

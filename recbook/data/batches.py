@@ -45,6 +45,8 @@ class Negatives:
 
     Number the items that user u has *not* met 0, 1, 2, ...: item i is number i minus the met items below it. So one
     draws the number and looks up the item by one binary search, with no rejected draws.
+
+    The items of one user may repeat (`draw`), as training wants them, or not (`draw_distinct`).
     """
 
     def __init__(self, matrix, device="cpu"):
@@ -64,7 +66,26 @@ class Negatives:
     def draw(self, users, k, generator=None):
         """k items for each of users (B,): (B, k)."""
         share = torch.rand(len(users), k, dtype=torch.float64, device=users.device, generator=generator)
-        number = (share * self.unmet[users][:, None]).long()
+        return self.items(users, (share * self.unmet[users][:, None]).long())
+
+    def draw_distinct(self, users, k, generator=None):
+        """k different items for each of users (B,): (B, k), each set of k equally likely. Floyd's way: Bentley and Floyd,
+        *A Sample of Brilliance*, CACM 1987."""
+        unmet = self.unmet[users]
+        if (unmet < k).any():
+            short = int(users[(unmet < k).int().argmax()])
+            raise DataError(f"User {short} has not met {int(self.unmet[short]):,} items: {k:,} different ones cannot be drawn.")
+        number = torch.empty(len(users), k, dtype=torch.long, device=users.device)
+        for step in range(k):                                           # one of 0 .. last, or `last` if that is taken
+            last = unmet - k + step
+            share = torch.rand(len(users), dtype=torch.float64, device=users.device, generator=generator)
+            drawn = (share * (last + 1)).long()
+            taken = (number[:, :step] == drawn[:, None]).any(1)
+            number[:, step] = torch.where(taken, last, drawn)
+        return self.items(users, number)
+
+    def items(self, users, number):
+        """The items that are the `number`-th (B, k) unmet ones of users (B,)."""
         key = users[:, None] * (self.n_items + 1) + number
         return number + torch.searchsorted(self.keys, key, right=True) - self.starts[users][:, None]
 

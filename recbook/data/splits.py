@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -69,6 +70,13 @@ class Log:
         self.behaviours = log["behaviour"].map(BEHAVIOUR_CODES).to_numpy(np.int64) if "behaviour" in log else None
         self.starts = np.searchsorted(self.users, np.arange(n_users + 1))  # rows of user u: starts[u]:starts[u+1]
 
+    @lru_cache(maxsize=1)
+    def first_met(self, n_items):
+        """For each user and item the number of rows of the log up to their first meeting: CSR (n_users, n_items)."""
+        first = pd.DataFrame({"user": self.users, "item": self.items}).drop_duplicates()
+        return sp.csr_matrix((first.index.to_numpy() + 1, (first["user"], first["item"])),
+                             shape=(len(self.starts) - 1, n_items))
+
 
 @dataclass(frozen=True)
 class Cases:
@@ -86,6 +94,8 @@ class Cases:
         The rating that was given to the target.
     masked : sparse matrix (n_users, n_items) or None
         Items that are not ranked for a user: those they are known to have, where nobody takes an item twice.
+    masks_history : bool
+        Whether what stands in the history of a case is not ranked either, though it is of the part that is asked about.
     candidates : array (N, C) or None
         The only items to rank, -1 up to C: for the sampled protocols of older papers.
     n_items : int
@@ -101,6 +111,7 @@ class Cases:
     rating: np.ndarray | None = None
     masked: sp.csr_matrix | None = None
     candidates: np.ndarray | None = None
+    masks_history: bool = False
 
     def __len__(self):
         return len(self.users)
@@ -140,9 +151,22 @@ class Cases:
         answers = "one right item each" if len(self.case) == len(self) else f"{len(self.case):,} right items"
         ranked = (f"{self.candidates.shape[1]} given candidates are ranked" if self.candidates is not None
                   else f"all {self.n_items:,} items are ranked")
-        masked = ("nothing is masked" if self.masked is None
+        masked = ("what a user had before is masked" if self.masks_history else "nothing is masked" if self.masked is None
                   else "what a user has in the known part is masked")
         return f"{asked}, {answers}; {ranked}; {masked}; ties are broken at random."
+
+    def hidden(self, rows):
+        """What is not ranked for some cases: (number of the case among these rows, item), two arrays (H,)."""
+        users, ends = self.users[rows], self.ends[rows]
+        found = [(np.zeros(0, dtype=np.int64),) * 2]
+        if self.masked is not None:
+            entries = self.masked[users].tocoo()
+            found.append((entries.row, entries.col))
+        if self.masks_history:
+            entries = self.log.first_met(self.n_items)[users].tocoo()
+            before = entries.data <= ends[entries.row]
+            found.append((entries.row[before], entries.col[before]))
+        return tuple(np.concatenate(part).astype(np.int64) for part in zip(*found))
 
     def again(self):
         """Whether each right item stands in the history that its case is given, an item met *again*: (P,) of bool."""
@@ -276,7 +300,8 @@ def by_time(dataset, validation=0.1, test=0.1, mask="default"):
     """One clock for everybody: what happens after a moment is tested, what happened before it trains.
 
     The last `test` share of all interactions is the test and the `validation` share before it validation; each of
-    them is a case whose history is all that its user did before it.
+    them is a case whose history is all that its user did before it. `mask` is that of `leave_last_out`; with "known" all
+    that stands in this history is not ranked.
     """
     times = np.sort(dataset.interactions["timestamp"].to_numpy())
     shares(validation, test)
@@ -288,8 +313,12 @@ def by_time(dataset, validation=0.1, test=0.1, mask="default"):
     if first_validation == times[0] or (validation and first_validation == first_test):
         raise DataError(f"{dataset.name}: timestamps are too coarse to split by time.")
     now = dataset.interactions["timestamp"].to_numpy()
-    return split_by_rows("time", dataset, now < first_validation, (now >= first_validation) & (now < first_test),
-                         now >= first_test, mask)
+    split = split_by_rows("time", dataset, now < first_validation, (now >= first_validation) & (now < first_test),
+                          now >= first_test, mask)
+    if what_to_mask(mask, dataset) != "known":
+        return split
+    return replace(split, **{name: replace(cases, masks_history=True) for name in ("test", "validation")
+                             if (cases := getattr(split, name)) is not None})
 
 
 def what_to_mask(mask, dataset):
@@ -360,7 +389,8 @@ def random_folds(dataset, folds=5, seed=0):
     """Five-fold cross-validation of ratings, each rating tested once: a list of splits.
 
     The same folds as scikit-surprise's `KFold(folds, random_state=seed)` on the ratings in the order of the
-    source's file. Random folds let the future train; they are here to reproduce published RMSE.
+    source's file. Random folds let the future train; they are here to reproduce published RMSE. Where items do not return,
+    what a user rated in training is not ranked.
     """
     events = dataset.interactions
     order = np.arange(len(events))
@@ -379,7 +409,7 @@ def rating_split(name, dataset, test_rows):
     tested[test_rows] = True
     train = events[~tested].reset_index(drop=True)
     log = Log(train, dataset.n_users, dataset.ids)
-    test = cases_from_rows(dataset, np.flatnonzero(tested), log=log)
+    test = cases_from_rows(dataset, np.flatnonzero(tested), None if dataset.items_return else train, log)
     return Split(name, dataset, train, test=replace(test, ends=log.starts[test.users + 1]))
 
 

@@ -69,7 +69,7 @@ class Recommender(nn.Module):
         """The items that the model reads, the last `reads` of each case: (B, L), oldest first, then -1."""
         if context.items is None:
             raise ModelError(f"{type(self).__name__} reads histories: context.items is missing.")
-        refuse_beyond(context.items, self.n_items, "item")
+        refuse_beyond(context.items, getattr(self, "n_items", None), "item")
         if self.reads is None or context.items.shape[1] <= self.reads:
             return context.items
         return latest(type(context)(items=context.items), self.reads).items
@@ -122,7 +122,7 @@ def refuse_others(model, context):
                              f"order (its first is {getattr(model.trained_on, what)[0]!r}): "
                              "recbook.carry_over(model, dataset) takes it to them.")
     if context.users is not None and model.knows_users:
-        refuse_beyond(context.users, model.n_users, "user")
+        refuse_beyond(context.users, getattr(model, "n_users", None), "user")
 
 
 def keeping_ids(fit):
@@ -169,8 +169,8 @@ def rows(table, numbers):
 
 
 def refuse_beyond(numbers, size, what):
-    """Refuse numbers of users or items that a model does not have."""
-    if numbers.numel() and numbers.max() >= size:
+    """Refuse numbers of users or items that a model does not have; one that keeps no size is not asked."""
+    if size is not None and numbers.numel() and numbers.max() >= size:
         raise ModelError(f"{what} {int(numbers.max())} is asked for, and the model knows 0 to {size - 1}: is it that of "
                          "another data set?")
 

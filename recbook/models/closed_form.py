@@ -117,6 +117,7 @@ class IALS(Recommender):
         self.n_users, self.n_items, self.dim = n_users, n_items, dim
         self.unmet_weight, self.l2, self.exponent, self.sweeps, self.seed = unmet_weight, l2, exponent, sweeps, seed
         self.register_buffer("item", torch.zeros(n_items, dim))
+        self.kept = None
 
     def fit(self, split):
         met = split.matrix()
@@ -132,18 +133,40 @@ class IALS(Recommender):
     def solve_all(self, solved, fixed, blocks):
         """One half of a sweep: rows of `solved` given all of `fixed`."""
         gram = self.unmet_weight * fixed.T @ fixed
+        values, turn = eigen(gram)
+        turned = fixed @ turn
         for rows, items in blocks:
-            solved[rows.to(fixed.device)] = self.solve(fixed, gram, items.to(fixed.device))
+            rows, items = rows.to(fixed.device), items.to(fixed.device)
+            if items.shape[1] < self.dim:
+                solved[rows] = self.solve_short(turned, values, items) @ turn.T
+            else:
+                solved[rows] = self.solve(fixed, gram, items)
+
+    def solve_short(self, turned, values, items):
+        """As `solve`, for rows that met fewer than D items (B, L): L equations for each, not D.
+
+        In the basis of the Gram matrix's eigenvectors all but the met items is diagonal, A, and with their vectors C,
+        (A + C^T C)^-1 C^T 1 = A^-1 C^T (I + C A^-1 C^T)^-1 1: the matrix inversion lemma.
+        """
+        met = items >= 0
+        vectors = F.embedding(items.clamp(min=0), turned).masked_fill(~met[..., None], 0)               # (B, L, D)
+        diagonal = values + self.penalty(met.sum(1).to(values), len(turned))[:, None]                   # (B, D)
+        small = (vectors / diagonal[:, None]) @ vectors.mT                                              # (B, L, L)
+        small.diagonal(dim1=1, dim2=2).add_(1)
+        weights = torch.linalg.solve(small, met.to(small.dtype))                                        # (B, L)
+        return (weights[:, None] @ vectors)[:, 0] / diagonal
+
+    def penalty(self, size, others):
+        """Of rows that met `size` (B,) of that many others: (B,)."""
+        return self.l2 * (size + self.unmet_weight * others) ** self.exponent
 
     def solve(self, fixed, gram, items):
         """The best vectors (B, D) for rows that met `items` (B, L), padded with -1, given the other side's vectors."""
         met = items >= 0
         vectors = F.embedding(items.clamp(min=0), fixed)                # (B, L, D)
         vectors[~met] = 0
-        size = met.sum(1).to(fixed.dtype)
-        penalty = self.l2 * (size + self.unmet_weight * len(fixed)) ** self.exponent
         normal = torch.baddbmm(gram, vectors.mT, vectors)               # (B, D, D)
-        normal.diagonal(dim1=1, dim2=2).add_(penalty[:, None])
+        normal.diagonal(dim1=1, dim2=2).add_(self.penalty(met.sum(1).to(gram), len(fixed))[:, None])
         return torch.linalg.solve(normal, vectors.sum(1))               # by LU, here a third faster than by Cholesky
 
     def scores(self, context, items=None):
@@ -152,8 +175,21 @@ class IALS(Recommender):
             vectors = self.item.new_zeros(len(context), self.dim)
         else:
             history = distinct_items(history)
-            vectors = self.solve(self.item, self.unmet_weight * self.item.T @ self.item, history)
+            gram, values, turn, turned = self.of_items()
+            if history.shape[1] < self.dim:
+                vectors = self.solve_short(turned, values, history) @ turn.T
+            else:
+                vectors = self.solve(self.item, gram, history)
         return products(vectors, self.item, items)
+
+    def of_items(self):
+        """What every history is solved with, made once for as long as the items' vectors stay."""
+        state = self.item.data_ptr(), self.item._version
+        if self.kept is None or self.kept[0] != state:
+            gram = self.unmet_weight * self.item.T @ self.item
+            values, turn = eigen(gram)
+            self.kept = state, (gram, values, turn, self.item @ turn)
+        return self.kept[1]
 
 
 def padded_rows(matrix, size=20_000):
@@ -181,6 +217,12 @@ def padded_rows(matrix, size=20_000):
         blocks.append((torch.from_numpy(rows), torch.from_numpy(columns)))
         start = stop
     return blocks
+
+
+def eigen(gram):
+    """Eigenvalues (D,) and eigenvectors, the columns of (D, D), of a Gram matrix: no value below 0."""
+    values, vectors = torch.linalg.eigh(gram.double())
+    return values.clamp(min=0).to(gram), vectors.to(gram)
 
 
 def distinct_items(history):

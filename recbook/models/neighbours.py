@@ -9,11 +9,12 @@ All of them read a history: who comes with one needs no training.
 """
 
 import numpy as np
+import scipy.sparse as sp
 import torch
-import torch.nn.functional as F
 
 from recbook.errors import UnknownName
-from recbook.models.base import Recommender, interaction_matrix, select
+from recbook.models.base import Recommender, select
+from recbook.models.closed_form import distinct_items
 from recbook.models.sparse import Lists
 
 BLOCK = 2_000_000  # similarities of users held at a time
@@ -39,7 +40,7 @@ class ItemNeighbours(Recommender):
     Each *candidate* keeps its k neighbours, as in the code of Ferrari Dacrema et al. (TOIS 2021): of MovieLens 1M
     (NeuMF's validation) it ranks a tenth better than when each item of the history keeps k, as in implicit's code.
 
-    A subclass has `weights(split)`, which yields for some candidates their numbers (R,) and weights (R, n_items).
+    A subclass has `weights(split)`, which yields for some candidates their numbers (R,) and weights, sparse (R, n_items).
 
     Attributes
     ----------
@@ -50,6 +51,7 @@ class ItemNeighbours(Recommender):
     def __init__(self, n_users, n_items, k, reads):
         super().__init__()
         self.n_users, self.n_items, self.k, self.reads = n_users, n_items, k, reads
+        self.kept = None
         self.register_buffer("neighbours", torch.full((n_items, k), -1))
         self.register_buffer("weight", torch.zeros(n_items, k))
 
@@ -58,18 +60,27 @@ class ItemNeighbours(Recommender):
         self.weight.zero_()
         kept = min(self.k, self.n_items)
         for rows, weights in self.weights(split):
-            weights[np.arange(len(rows)), rows] = 0                     # no item speaks for itself
-            top = torch.from_numpy(weights).to(self.weight).topk(kept, dim=1)
-            self.weight[rows, :kept] = top.values
-            self.neighbours[rows, :kept] = torch.where(top.values > 0, top.indices, -1)
+            candidate, place, neighbour, weight = largest(weights, rows, kept)
+            self.weight[candidate, place] = torch.from_numpy(weight).to(self.weight)
+            self.neighbours[candidate, place] = torch.from_numpy(neighbour).to(self.neighbours)
         return self
 
+    def of_neighbour(self):
+        """Whose neighbour each item is: `Lists` by item, and the weights beside; made once for a fit."""
+        state = self.neighbours.data_ptr(), self.neighbours._version, self.weight._version
+        if self.kept is None or self.kept[0] != state:
+            candidate, place = (self.neighbours >= 0).nonzero(as_tuple=True)
+            neighbour = self.neighbours[candidate, place]
+            order = neighbour.argsort(stable=True)
+            lists = Lists(self.n_items).to(self.device)
+            lists.starts[1:] = neighbour.bincount(minlength=self.n_items).cumsum(0)
+            lists.columns = candidate[order]
+            self.kept = state, lists, self.weight[candidate, place][order]
+        return self.kept[1:]
+
     def scores(self, context, items=None):
-        history = interaction_matrix(self.history(context), self.n_items, self.weight.dtype)   # (B, n_items)
-        met = F.pad(history, (0, 1)).T.contiguous()                     # (n_items + 1, B)  no one meets the last row
-        neighbours = torch.where(self.neighbours < 0, self.n_items, self.neighbours)
-        scores = F.embedding_bag(neighbours, met, mode="sum", per_sample_weights=self.weight)
-        return select(scores.T, items)                                  # a weighted sum of rows: (n_items, B).T
+        lists, weights = self.of_neighbour()
+        return select(lists.spread(distinct_items(self.history(context)), self.n_items, weights), items)
 
 
 class ItemKNN(ItemNeighbours):
@@ -95,8 +106,10 @@ class ItemKNN(ItemNeighbours):
         by_item = met.T.tocsr()
         count = np.diff(by_item.indptr).astype(np.float32)
         for rows in blocks(self.n_items):
-            overlap = (by_item[rows] @ met).toarray()                   # (R, n_items)
-            yield rows, similarity(overlap, count[rows, None], count, self.similarity, self.shrink)
+            shared = (by_item[rows] @ met).tocsr()                      # (R, n_items)
+            one = np.repeat(count[rows], np.diff(shared.indptr))
+            shared.data = similarity(shared.data, one, count[shared.indices], self.similarity, self.shrink)
+            yield rows, shared
 
 
 class RP3Beta(ItemNeighbours):
@@ -116,8 +129,10 @@ class RP3Beta(ItemNeighbours):
         per_user, per_item = (np.maximum(np.diff(matrix.indptr), 1.0) for matrix in (met, by_item))
         to_item = met.multiply(per_user[:, None] ** -self.alpha).tocsr()                # user to j
         for rows in blocks(self.n_items):
-            walks = (to_item.T[rows] @ met).toarray() * per_item**-self.alpha           # (R, n_items)  i to u to j
-            yield rows, walks * per_item[rows, None] ** -self.beta
+            walks = (to_item.T[rows] @ met).tocsr()                                     # (R, n_items)  i to u to j
+            walks.data *= per_item[walks.indices] ** -self.alpha
+            walks.data *= np.repeat(per_item[rows] ** -self.beta, np.diff(walks.indptr))
+            yield rows, walks
 
 
 class UserKNN(Recommender):
@@ -152,9 +167,10 @@ class UserKNN(Recommender):
         self.items_of.fill(met)
         self.users_of.fill(met.T)
         if self.keeps == "user":
-            for users in torch.arange(self.n_users).split(max(1, BLOCK // self.n_users)):
-                alike = self.alike(torch.from_numpy(met[users.numpy()].toarray()).T, users)
-                self.least[users] = alike.topk(min(self.k, self.n_users), dim=0).values[-1]
+            for users in torch.arange(self.n_users, device=self.device).split(max(1, BLOCK // self.n_users)):
+                place = self.items_of.places(users)
+                alike = self.alike(torch.where(place < 0, -1, self.items_of.columns[place]), users)
+                self.least[users] = alike.topk(min(self.k, self.n_users)).values[:, -1]
         return self
 
     def scores(self, context, items=None):
@@ -163,19 +179,21 @@ class UserKNN(Recommender):
 
     def all_scores(self, context):
         """Scores of the whole catalogue: (B, n_items)."""
-        alike = self.alike(interaction_matrix(self.history(context), self.n_items).T, context.users)   # (n_users, B)
+        alike = self.alike(distinct_items(self.history(context)), context.users)        # (B, n_users)
         if self.keeps == "user":
-            return self.users_of.sums(alike.masked_fill(alike < self.least[:, None], 0)).T
-        top = alike.topk(min(self.k, self.n_users), dim=0)
-        return self.users_of.sums(torch.zeros_like(alike).scatter_(0, top.indices, top.values)).T
+            return self.users_of.sums(alike.masked_fill(alike < self.least, 0).T).T
+        top = alike.topk(min(self.k, self.n_users))
+        users = top.indices.masked_fill(top.values == 0, -1)            # (B, k)
+        return self.items_of.spread(users, self.n_items, scale=top.values)
 
     def alike(self, history, users):
-        """Similarities of all users to histories (n_items, B): (n_users, B). Of `users` (B,) themselves, 0."""
-        overlap = self.items_of.sums(history)
-        alike = similarity(overlap, history.sum(0), self.items_of.sizes()[:, None], self.similarity, self.shrink)
+        """Similarities of all users to histories (B, L): (B, n_users). Of `users` (B,) themselves, 0."""
+        overlap = self.users_of.spread(history, self.n_users)
+        size = (history >= 0).sum(1, keepdim=True)
+        alike = similarity(overlap, size, self.items_of.sizes(), self.similarity, self.shrink)
         if users is None:
             return alike
-        own = torch.arange(self.n_users, device=users.device)[:, None] == users         # -1 is somebody new
+        own = torch.arange(self.n_users, device=users.device) == users[:, None]         # -1 is somebody new
         return alike.masked_fill(own, 0)                                # nobody is their own neighbour
 
 
@@ -184,6 +202,23 @@ def known_similarity(name):
     if name not in SIMILARITIES:
         raise UnknownName("similarity", name, SIMILARITIES)
     return name
+
+
+def largest(weights, rows, k):
+    """The k largest entries of each row of sparse weights, but for row `rows[r]`'s own column, equal ones by column.
+
+    Returns four arrays (E,): the row's number in `rows`, the place (0 the largest), the column and the value.
+    """
+    weights = sp.csr_matrix(weights)
+    row = np.repeat(np.arange(len(rows)), np.diff(weights.indptr))
+    column, value = weights.indices, weights.data.astype(np.float32)
+    real = (value > 0) & (column != rows[row])                          # no item speaks for itself
+    row, column, value = row[real], column[real], value[real]
+    order = np.lexsort((column, -value, row))
+    row, column, value = row[order], column[order], value[order]
+    place = np.arange(len(row)) - np.searchsorted(row, np.arange(len(rows)))[row]
+    kept = place < k
+    return rows[row[kept]], place[kept], column[kept].astype(np.int64), value[kept]
 
 
 def blocks(size, step=256):

@@ -35,6 +35,24 @@ class Lists(nn.Module):
         return F.embedding_bag(self.columns, table.contiguous(), self.starts, mode="sum", include_last_offset=True,
                                per_sample_weights=weights)
 
+    def spread(self, rows, n_columns, entries=None, scale=None):
+        """For each case the sum of some rows of the matrix: rows (B, L), padded with -1, to (B, n_columns).
+
+        `entries` (E,) stand in place of the E ones; `scale` (B, L) multiplies whole rows. Only ones that are in these rows
+        are touched: the time follows the lists' lengths, not the sizes of the matrix.
+        """
+        real = rows >= 0
+        case, row = real.nonzero()[:, 0], rows[real]
+        size = self.starts[row + 1] - self.starts[row]
+        first = self.starts[row] - (size.cumsum(0) - size)              # of each list, less where it comes to stand
+        place = first.repeat_interleave(size) + torch.arange(int(size.sum()), device=rows.device)
+        value = torch.ones(len(place), device=rows.device) if entries is None else entries[place]
+        if scale is not None:
+            value = value * scale[real].repeat_interleave(size)
+        cell = (case * n_columns).repeat_interleave(size) + self.columns[place]
+        total = value.new_zeros(len(rows) * n_columns)
+        return total.index_add_(0, cell, value).view(len(rows), n_columns)
+
     def places(self, rows):
         """Where the lists of some rows (P,) stand in `columns`: (P, L), padded with -1."""
         size = self.starts[rows + 1] - self.starts[rows]

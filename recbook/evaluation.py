@@ -15,6 +15,7 @@ from recbook.models.base import Recommender, best
 
 METRICS = ("HR@10", "NDCG@10", "MRR")
 PARTS = ("all", "again", "new")  # of the questions, by their answer
+EVENTS = 5_000_000  # events of histories, with their padding: 40 MB for each of their fields
 BLOCK = 1_000_000  # scores held at a time: 4 MB stay in the processor's cache
 
 
@@ -109,10 +110,30 @@ def device_of(model):
     return model.device if isinstance(model, Recommender) else torch.device("cpu")
 
 
-def blocks(size, width):
-    """Slices of 0 .. size-1, so that each has about `BLOCK` scores of the given width."""
-    step = max(1, min(size, BLOCK // max(1, width)))
-    return [slice(start, min(start + step, size)) for start in range(0, size, step)]
+def blocks(size, width, lengths=None, scores=BLOCK):
+    """Slices of 0 .. size-1, so that each has about `scores` scores of the given width.
+
+    Where the `lengths` (size,) of the histories are told, no slice is so large that these, padded to the longest, are
+    more than `EVENTS`: one user's thousands of clicks must not be laid out for everybody.
+    """
+    step = max(1, min(size, scores // max(1, width)))
+    found = [slice(start, min(start + step, size)) for start in range(0, size, step)]
+    return found if lengths is None else [part for block in found for part in halved(block, lengths)]
+
+
+def halved(block, lengths):
+    """A slice, cut in two for as long as its padded histories are too many."""
+    size = block.stop - block.start
+    if size == 1 or size * lengths[block].max() <= EVENTS:
+        return [block]
+    middle = block.start + size // 2
+    return [*halved(slice(block.start, middle), lengths), *halved(slice(middle, block.stop), lengths)]
+
+
+def read_lengths(cases, reads):
+    """How many events of each case's history a model is given that reads so many: (N,)."""
+    lengths = cases.ends - cases.log.starts[cases.users]
+    return lengths if reads is None else np.minimum(lengths, reads)
 
 
 @torch.no_grad()
@@ -123,7 +144,8 @@ def rank(model, cases, seed=0):
     candidates = None if cases.candidates is None else distinct(cases.candidates)
     case, right = distinct_answers(cases)
     ranks = []
-    for rows in blocks(len(cases), cases.n_items if candidates is None else candidates.shape[1]):
+    width = cases.n_items if candidates is None else candidates.shape[1]
+    for rows in blocks(len(cases), width, read_lengths(cases, model.reads)):
         context = cases.context(rows, model.reads, device)
         if isinstance(model, Recommender):
             model.refuse_strangers(context)
@@ -203,7 +225,8 @@ def predict_ratings(model, cases):
     """The model's rating for each right item of the cases: (P,)."""
     device = device_of(model)
     predictions = []
-    for targets in blocks(len(cases.target), 100 + 10 * (model.reads or 0)):
+    lengths = read_lengths(cases, model.reads)[cases.case]
+    for targets in blocks(len(cases.target), 100 + 10 * (model.reads or 0), lengths):
         context = cases.context(cases.case[targets], model.reads, device)
         items = torch.tensor(cases.target[targets], device=device)[:, None]                 # (B, 1)
         predictions.append(torch.as_tensor(model.scores(context, items))[:, 0].cpu().numpy())
@@ -384,7 +407,7 @@ def top_lists(model, cases, k=10):
     """The k best unmasked items of each case: (N, k), -1 where there are fewer."""
     device = device_of(model)
     lists = []
-    for rows in blocks(len(cases), cases.n_items):
+    for rows in blocks(len(cases), cases.n_items, read_lengths(cases, model.reads)):
         scores = scores_of(model, cases.context(rows, model.reads, device), cases.n_items).clone()
         scores[tuple(torch.as_tensor(part, device=device) for part in cases.hidden(rows))] = -torch.inf
         lists.append(best(scores, k)[0].cpu().numpy())

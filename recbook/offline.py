@@ -11,6 +11,7 @@ import torch
 
 from recbook.data import splits
 from recbook.errors import DataError, ModelError
+from recbook.evaluation import blocks
 
 SCORES = 20_000_000     # held at a time: 80 MB
 
@@ -48,11 +49,11 @@ def lists(model, dataset, out, k=10, users=None, items=None, again=None):
     begin(out, made_of)
     if isinstance(model, torch.nn.Module):
         model.eval()
-    step = max(1, SCORES // dataset.n_items)
-    for number, first in enumerate(range(0, len(who), step)):
+    length = np.diff(dataset.log.starts)[who]
+    for number, rows in enumerate(blocks(len(who), dataset.n_items, length, SCORES)):
         part = out / f"part-{number:06}.parquet"
         if not part.exists():
-            table = some_lists(model, dataset, who[first:first + step], allowed, k, again)
+            table = some_lists(model, dataset, who[rows], allowed, k, again)
             beside = out / f".{part.name}.{os.getpid()}"
             table.to_parquet(beside, index=False)
             os.replace(beside, part)

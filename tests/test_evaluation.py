@@ -1,6 +1,9 @@
 """The evaluator finds the rank that sorting finds, is fair to ties, and says truly how sure it is."""
 
 import math
+import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -653,3 +656,26 @@ def test_nothing_of_the_history_is_ranked_where_nothing_returns(cut):
     assert rank(Fixed(), cases).rank.tolist() == by_hand
     lists = recbook.evaluation.top_lists(Fixed(), cases)
     assert not any(set(row) & set(history) - {-1} for row, history in zip(lists.tolist(), histories))
+
+
+ROBOT = """
+import resource, sys
+import numpy as np, pandas as pd, recbook as rb
+draw = np.random.default_rng(0)
+users = np.r_[np.repeat(np.arange(5000), 10), np.full(200_000, 5000)]
+data = rb.from_frame(pd.DataFrame({"user": users, "item": draw.integers(0, 200, len(users))}), items_return=True)
+split = rb.leave_last_out(data)
+rb.seed_everything(0)
+model = rb.models.find_model(sys.argv[1])(data.n_users, data.n_items).fit(split)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+rb.evaluate(model, split.test, ["NDCG@10"])
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows counts memory in another way")
+@pytest.mark.parametrize("name", ["ease", "item-knn", "pure-svd", "personal-popularity"])
+def test_one_robots_clicks_are_not_laid_out_for_everybody(name):
+    """8 MB of data, of which one user has 200,000 events: megabytes to evaluate, where three arrays of 8 GB were made."""
+    done = subprocess.run([sys.executable, "-c", ROBOT, name], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 1000

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from scipy.sparse.linalg import svds
 
 from recbook.models.base import Recommender, interaction_matrix, products, select
+from recbook.models.memory import announce
 
 
 class Bias(Recommender):
@@ -80,6 +81,8 @@ class EASE(Recommender):
     def __init__(self, n_users, n_items, l2=100.0, reads=None):
         super().__init__()
         self.n_users, self.n_items, self.l2, self.reads = n_users, n_items, l2, reads
+        announce("EASE", n_items**2 * (4 + 3 * 8), f"a weight for each pair of its {n_items:,} items",
+                 "ItemKNN and IALS need a thousandth of it")
         self.register_buffer("weight", torch.zeros(n_items, n_items))
 
     def fit(self, split):

@@ -11,6 +11,7 @@ import torch
 
 from recbook.errors import UnknownName
 from recbook.models.closed_form import Bias
+from recbook.models.memory import announce
 from recbook.models.sparse import Lists, like_sizes
 
 
@@ -43,6 +44,8 @@ class RatingKNN(Bias):
                 raise UnknownName(what, name, known)
         self.k, self.by, self.similarity, self.shrink = k, by, similarity, shrink
         mine, other = (n_users, n_items) if by == "user" else (n_items, n_users)
+        announce(type(self).__name__, mine**2 * (4 + 4 * 8), f"a similarity for each pair of its {mine:,} {by}s",
+                 f"With by={'item' if by == 'user' else 'user'!r} it is one for each pair of {other:,}")
         self.register_buffer("alike", torch.zeros(mine, mine))
         self.register_buffer("deviation", torch.zeros(0))               # (E,)  of the E ratings, list after list
         self.ratings = Lists(other)                                     # by users: who rated each item

@@ -9,6 +9,7 @@ from torch.testing import assert_close
 import recbook
 from recbook import EASE, IALS, Bias, PureSVD
 from recbook.data.splits import Context
+from recbook.errors import ModelError
 from recbook.models.closed_form import distinct_items, padded_rows
 
 N_USERS, N_ITEMS = 12, 9
@@ -169,3 +170,28 @@ def test_padded_rows_hold_every_row_once_whatever_the_size_of_the_blocks(split):
 def test_distinct_items_keeps_one_of_each():
     rows = distinct_items(torch.tensor([[3, 1, 3, -1], [2, 2, 2, 2]]))
     assert [sorted(item for item in row if item >= 0) for row in rows.tolist()] == [[1, 3], [2]]
+
+
+def test_short_histories_are_solved_as_long_ones_are():
+    """L equations or D: the same vectors."""
+    draw = torch.Generator().manual_seed(0)
+    model = recbook.IALS(3, 50, dim=16, unmet_weight=0.3, l2=0.05, exponent=0.7).double()
+    model.item.copy_(torch.randn(50, 16, generator=draw, dtype=torch.double))
+    items = torch.tensor([[4, 7, 49, -1], [1, -1, -1, -1], [0, 3, 5, 9]])
+    gram, values, turn, turned = model.of_items()
+    assert torch.allclose(model.solve_short(turned, values, items) @ turn.T, model.solve(model.item, gram, items), atol=1e-12)
+    before = model.scores(recbook.Context(items=items))
+    model.item.mul_(2)                                                  # what was kept of the old vectors is not used
+    assert not torch.allclose(model.scores(recbook.Context(items=items)), before)
+
+
+def test_ease_says_how_much_memory_it_needs(monkeypatch):
+    monkeypatch.setattr("recbook.models.memory.memory", lambda: 24 * 2**30)
+    with pytest.raises(ModelError, match="EASE keeps a weight for each pair of its 100,000 items: 260.8 GB while it is "
+                                         "fitted, and this machine has 24.0. ItemKNN and IALS"):
+        recbook.EASE(10, 100_000)
+    with pytest.raises(ModelError, match="RatingKNN keeps a similarity for each pair of its 200,000 users"):
+        recbook.RatingKNN(200_000, 100)
+    monkeypatch.setattr("recbook.models.memory.QUIETLY", 10**6)
+    with pytest.warns(UserWarning, match="300 items: 0.0 GB"):
+        recbook.EASE(10, 300)

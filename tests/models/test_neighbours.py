@@ -2,10 +2,12 @@
 
 import builtins
 import json
+import time
 
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -412,3 +414,58 @@ def test_user_knn_lets_users_choose_whom_they_vote_for():
 def test_user_knn_refuses_another_side():
     with pytest.raises(UnknownName, match="history, user"):
         UserKNN(3, 5, keeps="friend")
+
+
+# ------------------------------------------------------------------------------------------------ other shapes
+
+
+def test_rows_are_spread_as_a_product_says():
+    draw = np.random.default_rng(0)
+    matrix = sp.random_array((20, 30), density=0.2, rng=draw, format="csr")
+    lists = recbook.models.sparse.Lists(20)
+    lists.fill(matrix)
+    rows = torch.tensor([[3, 5, -1], [-1, -1, -1], [3, 3, 19]])
+    entries, scale = torch.from_numpy(matrix.data), torch.from_numpy(draw.random((3, 3)))
+    chosen = np.zeros((3, 20))
+    for case, place in zip(*np.nonzero(rows.numpy() >= 0)):
+        chosen[case, rows[case, place]] += scale[case, place]
+    assert np.allclose(lists.spread(rows, 30, entries, scale), chosen @ matrix.toarray())
+    assert lists.spread(rows[:, :0], 30).shape == (3, 30)
+
+
+@pytest.mark.parametrize("model", [recbook.ItemKNN, recbook.RP3Beta])
+def test_neighbours_are_the_largest_of_a_dense_row(model):
+    draw = np.random.default_rng(1)
+    frame = pd.DataFrame([(u, i) for u in range(60) for i in draw.permutation(40)[:draw.integers(1, 9)]], columns=["user", "item"])
+    split = recbook.everything(recbook.from_frame(frame))
+    small = model(split.n_users, split.n_items, k=5).fit(split)
+    weights = np.zeros((split.n_items, split.n_items))
+    for rows, found in small.weights(split):
+        weights[rows] = found.toarray()
+    np.fill_diagonal(weights, 0)
+    for item in range(split.n_items):
+        best = sorted(np.flatnonzero(weights[item]), key=lambda other: (-np.float32(weights[item, other]), other))[:5]
+        assert small.neighbours[item].tolist() == best + [-1] * (5 - len(best))
+    history = split.dataset.history(split.dataset.users["original"].tolist())
+    met = split.matrix().toarray()
+    kept = np.zeros_like(weights)
+    for item in range(split.n_items):
+        own = small.neighbours[item][small.neighbours[item] >= 0]
+        kept[item, own] = weights[item, own]
+    assert np.allclose(small.scores(history), met @ kept.T, atol=1e-6)
+
+
+def test_the_cost_of_neighbours_follows_the_events():
+    """Four times the items and as many more users with as many events each: not sixteen times the seconds."""
+    def seconds(times):
+        draw = np.random.default_rng(0)
+        users = np.repeat(np.arange(4000 * times), 6)
+        frame = pd.DataFrame({"user": users, "item": draw.integers(0, 3000 * times, len(users))}).drop_duplicates()
+        split = recbook.everything(recbook.from_frame(frame))
+        start = time.process_time()
+        model = recbook.ItemKNN(split.n_users, split.n_items).fit(split)
+        model.scores(recbook.Context(items=torch.arange(2000 * 6).view(2000, 6) % split.n_items), torch.tensor([0]))
+        return time.process_time() - start
+
+    seconds(1)
+    assert seconds(4) < 10 * seconds(1) + 0.1

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from recbook.data.batches import SkipGrams
-from recbook.models.base import Recommender, products, rows
+from recbook.models.base import Recommender, products, refuse_beyond, rows
 
 
 class Item2Vec(Recommender):
@@ -74,6 +74,7 @@ class Item2Vec(Recommender):
 
     def recent(self, context):
         """The mean vector of the last `reads` items: (B, D)."""
+        refuse_beyond(context.items, self.n_items, "item")
         met = context.items >= 0
         size = met.sum(1, keepdim=True)
         step = torch.arange(met.shape[1], device=met.device)

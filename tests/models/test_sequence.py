@@ -243,7 +243,7 @@ def test_a_model_that_reads_more_asks_for_it(name, option, field):
     *((name, {"length": 0}, "length=0") for name in MODELS),
     ("GRU", {"cell": "x"}, "cell='x': one of rnn, lstm, gru"),
     ("SASRec", {"dim": 5, "heads": 2}, "dim=5 does not divide into heads=2"),
-    *(("Caser", {size: 0}, f"{size}=0: Caser needs at least 1") for size in ("targets", "horizontal", "vertical")),
+    *(("Caser", {size: 0}, f"{size}=0: a whole number of at least 1") for size in ("targets", "horizontal", "vertical")),
 ])
 def test_sizes_that_make_no_model_are_refused(name, options, problem):
     with pytest.raises(ModelError, match=problem):
@@ -252,7 +252,7 @@ def test_sizes_that_make_no_model_are_refused(name, options, problem):
 
 @pytest.mark.parametrize("name", [name for name in MODELS if "attentive" not in name])
 def test_fewer_than_no_negatives_are_refused(name):
-    with pytest.raises(DataError, match="negatives=-1: 0 asks for none"):
+    with pytest.raises(ModelError, match="negatives=-1: a whole number of at least 0"):
         MODELS[name](USERS, ITEMS, negatives=-1)
 
 

@@ -11,7 +11,7 @@ from recbook import results
 
 BENCHMARKS = ("bpr_recbole", "ials_implicit", "itemknn_implicit", "svd_surprise", "neumf_recbole", "sequential_recbole",
               "recbole_accuracy", "caser_to_best", "ranking_speed", "big_shop", "shop_front", "tricks",
-              "one_pass")
+              "one_pass", "sparse_logs")
 LONG = ("recbole_accuracy", "caser_to_best")
 
 

@@ -30,8 +30,8 @@ LAYERS = (
     ("recbook.__main__",),
     ("recbook.cli", "recbook"),                                         # `recbook` gives out the names of all below
     ("recbook.plots",),
-    ("recbook.serving", "recbook.training", "recbook.evaluation", "recbook.results", "recbook.checkpoints",
-     "recbook.metrics"),
+    ("recbook.serving", "recbook.offline", "recbook.training", "recbook.evaluation", "recbook.results",
+     "recbook.checkpoints", "recbook.metrics"),
     ("recbook.models", "recbook.keras"),
     ("recbook.data",),
     ("recbook.errors",),

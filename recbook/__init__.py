@@ -16,7 +16,7 @@ NAMES = {
     "models": ("AttentiveGRU", "BPRMF", "Bias", "Cascade", "Caser", "ContentGRU", "ContentProfile", "EASE", "Friends",
                "FunkSVD", "GMF", "GRU4Rec", "IALS", "Item2Vec", "ItemKNN", "KNNBaseline", "LogisticMF", "MLP",
                "MODELS", "MaxPooledRNN", "NARM", "NeuMF", "Newcomers", "Observer", "Oracle", "PersonalPopularity",
-               "Popularity", "PureSVD", "RP3Beta", "RatingKNN", "Recommender", "SASRec", "SVDPlusPlus", "Switching", "TasteObserver",
+               "Popularity", "PureSVD", "RP3Beta", "RatingKNN", "Recommender", "SASRec", "SVDPlusPlus", "SequenceModel", "Switching", "TasteObserver",
                "UserKNN", "Weighted", "carry_over"),
     "results": (),
     "serving": ("ShopFront",),

@@ -18,6 +18,7 @@ from recbook.models.profiles import ContentProfile
 from recbook.models.rating_neighbours import KNNBaseline, RatingKNN
 from recbook.models.recurrent import GRU4Rec, MaxPooledRNN
 from recbook.models.self_attention import SASRec
+from recbook.models.sequence import SequenceModel
 from recbook.models.social import Friends
 
 MODELS = {

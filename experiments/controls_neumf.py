@@ -8,7 +8,7 @@ training alone, as the networks do; counts and popularity are added, with a weig
 
 starts: twelve seeds of the narrow MLP on the validation questions (`controls_neumf_starts`): how many of its last
 weights start above zero, how many items share the first place, the last epoch's loss, and the ranking. The worst once
-more with all of these weights above zero, and each other seed with one above zero and the sizes kept.
+more with all of these weights above zero, each other seed with one above zero, some with none; the sizes are kept.
 
 products: how well a network learns the product of two vectors, by width and by steps (`controls_neumf_products`).
 
@@ -127,11 +127,12 @@ TRAINED = {
     "NeuMF, product of 64": (recbook.NeuMF, {"dim": 64, "layers": LAYERS}, 3, 0.002),
     "NeuMF, shared vectors": (SharedNeuMF, {"layers": LAYERS}, 3, 0.002),
 }
-POPULARITY = 10.0                                                       # its weight beside counts
+POPULARITY = 3.0                                                        # its weight beside counts
 JOINED = {"share": 0.5, "epochs": 1, "learning_rate": 0.001}
 PAIRS = [
     ("NeuMF", "GMF"), ("NeuMF", "MLP"), ("NeuMF", "GMF with item bias"), ("NeuMF", "GMF, popularity to newcomers"),
-    ("NeuMF", "counts"), ("NeuMF", "counts and popularity"), ("EASE, training alone", "NeuMF"), ("NeuMF", "popularity"), ("NeuMF", "personal popularity"), ("NeuMF, joined", "NeuMF"),
+    ("NeuMF", "counts"), ("NeuMF", "counts and popularity"), ("NeuMF", "popularity"), ("NeuMF", "personal popularity"),
+    ("NeuMF, joined", "NeuMF"), ("EASE, training alone", "NeuMF"), ("EASE, training alone", "popularity"),
     ("MF", "NeuMF"), ("MF", "GMF"), ("MF", "GMF, popularity to newcomers"), ("MF", "counts"), ("MF", "popularity"),
     ("MF", "MF without item bias"), ("GMF with item bias", "GMF"), ("GMF", "MLP"),
     ("GMF", "counts"), ("EASE", "MF"), ("EASE", "counts"), ("EASE", "NeuMF"), ("EASE", "personal popularity"),
@@ -255,7 +256,7 @@ def shop(seeds, keep=None):
 
 
 def starts(seeds=range(12)):
-    """Twelve seeds of the narrow MLP; the worst with all its last weights above zero, the others with only one."""
+    """Twelve seeds of the narrow MLP; the worst with all its last weights above zero, others with one or none."""
     world = recbook.load("shop")
     split = recbook.by_time(world)
     some = split.validation.subset(np.arange(len(split.validation)) % 5 == 0)
@@ -266,8 +267,8 @@ def starts(seeds=range(12)):
         model = recbook.MLP(world.n_users, world.n_items, [32, 16, 8])
         if signs:                                                       # the sizes are kept
             model.tower.output.data.abs_()
-        if signs == "one above zero":
-            model.tower.output.data[1:].neg_()
+        if signs in ("one above zero", "none above zero"):
+            model.tower.output.data[signs == "one above zero":].neg_()
         above = int((model.tower.output > 0).sum())
         history = recbook.fit(model, split, epochs=5, batch_size=4096, learning_rate=0.005, seed=seed, device="cpu",
                               progress=False)
@@ -288,6 +289,8 @@ def starts(seeds=range(12)):
     for seed in seeds:
         if seed != worst:
             row(seed, "one above zero")
+    for seed in range(4):
+        row(seed, "none above zero")
     floor = evaluate(recbook.Popularity(world.n_users, world.n_items).fit(split), some, ["NDCG@10"])
     rows["popularity"] = plain_row("popularity", results.summary([floor]), {})
     results.save(f"{NAME}_starts", "The narrow MLP from twelve seeds", "every fifth validation question, all items "
@@ -383,7 +386,8 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog=NAME, description=__doc__.partition("\n")[0])
     parser.add_argument("--part", choices=["shop", "starts", "products", "sizes"], help="default: all of them")
     parser.add_argument("--only", help="one model to --tune")
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2, 3, 4], help="of the shop; others have their own")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2, 3, 4],
+                        help="of the shop; others have their own")
     parser.add_argument("--keep", type=Path, help="a folder for the shop's trained reports: they are not made again")
     parser.add_argument("--fill", action="store_true", help="only fill that folder")
     parser.add_argument("--tune", action="store_true", help="show validation while training; writes nothing")

@@ -349,7 +349,7 @@ COMPARED = {
               "item2vec from two seeds", measure_reads),
     "ways": ("controls_embeddings", "One item2vec, asked in four ways, and its rivals",
              "every second question of the test, histories up to the question, all items ranked, nothing masked; "
-             "item2vec from two seeds, averaged case by case; popularity's weight, each rival's settings: by validation",
+             "item2vec from two seeds, averaged case by case; weights and the settings of rivals by validation",
              measure_ways),
     "sharing": ("controls_embeddings_sharing", "Items that share a row of the table",
                 "every second question of the test, all items ranked, nothing masked; two seeds, averaged case by "

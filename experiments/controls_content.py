@@ -10,7 +10,7 @@ controls_content_cold: the others, with all items ranked, and (-among) with only
 times.
 
 controls_content_events: the items of which few events are left, as in `experiments/content.py`; a row for each kind of
-model and number of events. "-year": each item is turned down the whole year, also before it was for sale. "-dealt":
+model and number of events. "-year", also in controls_content_year and controls_content_year_cold: each item is turned down the whole year, also before it was for sale. "-dealt":
 each item has another item's title and text, drawn at random.
 """
 
@@ -40,6 +40,7 @@ ROWS = {
     "dropout": {"text": "bag", "ids": True, "id_dropout": 0.3},
     "both-dealt": {"text": "bag", "ids": True, "dealt": True},
     "ids-year": {"ids": True, "year": True},
+    "words-year": {"text": "bag", "year": True},
 }
 SHOP = ("words", "ids", "both", "cnn", "both-dealt")
 KEPT = {"words": (3, 10, 30), "ids": (3, 10, 30), "ids-year": (10,)}
@@ -47,7 +48,7 @@ READS = (1, 2, 3, 5, 10, 20, 50, None)     # of profile, EASE and own counts; va
 PAIRS = [("words", "ids"), ("both", "ids"), ("both", "words"), ("cnn", "words"), ("cnn", "ids"),
          ("both-dealt", "ids"), ("both", "both-dealt"), ("ids", "ids-year"), ("words", "personal"), ("ids", "personal"),
          ("words", "ease"), ("ids", "ease"), ("profile", "popularity"),
-         ("words", "profile"), ("both", "profile")]
+         ("words", "profile"), ("both", "profile"), ("words", "words-year")]
 
 
 class WholeYear(recbook.ContentGRU):
@@ -120,10 +121,13 @@ def main(argv=None):
     parser.add_argument("--only", help="measure these runs and write nothing: words, ids-10, ... with commas between")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--keep", type=Path, help="a folder for what is trained or measured: a run goes on there")
+    parser.add_argument("--year", action="store_true", help="measure controls_content_year and _year_cold alone")
     arguments = parser.parse_args(argv)
     shop = recbook.load("shop", cold_items=0.3)
     split = recbook.by_time(shop)
     seeds = range(arguments.seeds)
+    if arguments.year:
+        return year(shop, split, seeds)
     runs = {name: None for name in SHOP} | {f"{name}-{number}": number for name in KEPT for number in KEPT[name]}
     start, found = time.perf_counter(), {}
     for run in arguments.only.split(",") if arguments.only else runs:
@@ -140,6 +144,20 @@ def main(argv=None):
                                         for reports in found[run]), flush=True)
     if not arguments.only:
         save(shop, split, found, seeds, time.perf_counter() - start)
+
+
+def year(shop, split, seeds):
+    """Write the two tables of words that were turned down where they were for sale, and all year."""
+    start, rows = time.perf_counter(), ("words", "words-year")
+    found = {name: [questions(train(split, ROWS[name], seed), split, seed)[0] for seed in seeds] for name in rows}
+    settings = {name: {**SIZES, **ROWS[name], **TRAINING} for name in rows}
+    cold = cold_items(split)[split.test.target]
+    seconds = time.perf_counter() - start
+    write("controls_content_year", "The shop: words, turned down where they were for sale, and all year", split.test,
+          found, shop, seconds, seeds, settings)
+    write("controls_content_year_cold", "The same, answers that were met fewer than ten times", split.test.subset(cold),
+          {name: [report.subset(cold) for report in reports] for name, reports in found.items()}, shop, seconds, seeds,
+          settings)
 
 
 def save(shop, split, found, seeds, seconds):

@@ -10,8 +10,10 @@ controls_content_cold: the others, with all items ranked, and (-among) with only
 times.
 
 controls_content_events: the items of which few events are left, as in `experiments/content.py`; a row for each kind of
-model and number of events. "-year", also in controls_content_year and controls_content_year_cold: each item is turned down the whole year, also before it was for sale. "-dealt":
-each item has another item's title and text, drawn at random.
+model and number of events. "-dealt": each item has another item's title and text, drawn at random.
+
+controls_content_year, and _year_cold (cold answers): words, and "-year": each item is turned down the whole year, also
+before it was for sale.
 """
 
 import argparse

@@ -10,8 +10,8 @@ controls_embeddings_rare: the same items, met often and met ten times: how many 
 controls_embeddings_tastes: PureSVD's vectors in shops with three, six and eight tastes: at which width do their cosines
 come nearest to the true ones?
 controls_embeddings_sharing: items that share a vector, a bias or both, at a quarter of the numbers.
-controls_embeddings_films: item2vec on MovieLens 1M, each user's films in the order of rating and shuffled; the counts of
-the same pairs. One of the settings that `full_ranking` tried, nothing is tuned.
+controls_embeddings_films: item2vec on MovieLens 1M, each user's films in the order of rating and shuffled; the counts
+of the same pairs. One of the settings that `full_ranking` tried, nothing is tuned.
 controls_embeddings_maps: do distances between groups on a t-SNE map go with the true ones? Five draws of eight groups.
 """
 

@@ -19,8 +19,8 @@ that train in seconds, for paired differences. *Cold*: the item was met fewer th
 the same factorization, trained with each user's item before the last too: the event that it otherwise has not seen
 when the last one is asked.
 
-controls_amazon_age: the same set; what that event is worth where the number of events stays: `mf shifted` is trained with
-it, and without each user's first event.
+controls_amazon_age: the same set; what that event is worth where the number of events stays: `mf shifted` is trained
+with it, and without each user's first event.
 
 controls_amazon_twice: the same set; two SASRecs that differ in their random numbers, mixed half and half, beside SASRec
 with EASE at the share of SASRec that validation chose for that mix, .9.
@@ -191,8 +191,9 @@ def age():
         models = [hybrids.train(events, settings, seed, "cpu")[0] for seed in SEEDS]
         reports[name] = average([recbook.evaluate(model, split.test, [METRIC], seed=seed)
                                  for seed, model in zip(SEEDS, models)])
-    save("controls_amazon_age", "Amazon Industrial and Scientific, the factorization and each user's item before the last",
-         hybrids.LAST_ITEM, reports, {"": np.ones(len(split.test), dtype=bool)},
+    save("controls_amazon_age",
+         "Amazon Industrial and Scientific, the factorization and each user's item before the last", hybrids.LAST_ITEM,
+         reports, {"": np.ones(len(split.test), dtype=bool)},
          [("mf refit", "mf"), ("mf shifted", "mf"), ("mf refit", "mf shifted")], dataset, start,
          {name: {**settings, "events": len(events.train)} for name, events in trained.items()}, SEEDS)
 

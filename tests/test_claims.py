@@ -13,6 +13,8 @@ from pathlib import Path
 import jupytext
 import pytest
 
+from tests.names import bound, imported, root, used
+
 CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
 CASES = sorted(path.stem for path in (Path(__file__).parent / "claims").glob("[a-z]*.py"))
 
@@ -51,23 +53,10 @@ def needed(cells, claim):
     own = {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     wanted, kept = used(trees[last]), [last]
     for number in reversed(range(last)):
-        if (bound(trees[number]) | changed(trees[number], own)) & wanted:
+        if (bound(trees[number]) | imported(trees[number]) | changed(trees[number], own)) & wanted:
             wanted |= used(trees[number])
             kept.insert(0, number)
     return [cells[number] for number in kept]
-
-
-def used(tree):
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-
-
-def bound(tree):
-    """Names that get a value, or of which a part does."""
-    found = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    found |= {(alias.asname or alias.name).split(".")[0] for node in ast.walk(tree)
-              if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names}
-    return found | {name for node in ast.walk(tree) if isinstance(getattr(node, "ctx", None), ast.Store)
-                    for name in [root(node)] if name}
 
 
 def changed(tree, own):
@@ -82,13 +71,6 @@ def changed(tree, own):
                 found |= {root(node.func)} | {inner.id for part in given for inner in ast.walk(part)
                                               if isinstance(inner, ast.Name)}
     return found - {None}
-
-
-def root(node):
-    """The name at the beginning of `name.part[0].other`, if it is one."""
-    while isinstance(node, ast.Subscript | ast.Attribute | ast.Starred):
-        node = node.value
-    return getattr(node, "id", None)
 
 
 def cases(kind):

@@ -19,6 +19,12 @@ that train in seconds, for paired differences. *Cold*: the item was met fewer th
 the same factorization, trained with each user's item before the last too: the event that it otherwise has not seen
 when the last one is asked.
 
+controls_amazon_age: the same set; what that event is worth where the number of events stays: `mf shifted` is trained
+with it, and without each user's first event.
+
+controls_amazon_twice: the same set; two SASRecs that differ in their random numbers, mixed half and half, beside SASRec
+with EASE at the share of SASRec that validation chose for that mix, .9.
+
 controls_amazon_taobao: the rules of `experiments/behaviours.py` and how often each item was met, question by question.
 """
 
@@ -172,6 +178,46 @@ def scientific():
          reports, parts, SCIENTIFIC_PAIRS, dataset, start, {name: rows[name][1] for name in SOLVED}, SEEDS)
 
 
+def age():
+    """The event that a stale factorization lacks, without more events."""
+    start = time.perf_counter()
+    dataset, split = hybrids.data_of("amazon-scientific")
+    refit = split.refit().train
+    first = ~refit["user"].duplicated()                                 # sorted by user, each in order
+    trained = {"mf": split, "mf shifted": replace(split, train=refit[~first].reset_index(drop=True)),
+               "mf refit": replace(split, train=refit)}
+    settings, reports = hybrids.ROWS["amazon-scientific"]["mf"][1], {}
+    for name, events in trained.items():
+        models = [hybrids.train(events, settings, seed, "cpu")[0] for seed in SEEDS]
+        reports[name] = average([recbook.evaluate(model, split.test, [METRIC], seed=seed)
+                                 for seed, model in zip(SEEDS, models)])
+    save("controls_amazon_age",
+         "Amazon Industrial and Scientific, the factorization and each user's item before the last", hybrids.LAST_ITEM,
+         reports, {"": np.ones(len(split.test), dtype=bool)},
+         [("mf refit", "mf"), ("mf shifted", "mf"), ("mf refit", "mf shifted")], dataset, start,
+         {name: {**settings, "events": len(events.train)} for name, events in trained.items()}, SEEDS)
+
+
+def twice():
+    """A second opinion that knows nothing else: SASRec with SASRec."""
+    start = time.perf_counter()
+    dataset, split = hybrids.data_of("amazon-scientific")
+    rows = hybrids.ROWS["amazon-scientific"]
+    ease = fitted(rows["ease"][1], split)
+    models = [hybrids.train(split, rows["sasrec"][1], seed, "cpu")[0] for seed in SEEDS]
+
+    def ask(several):
+        return average([recbook.evaluate(model, split.test, [METRIC], seed=seed) for seed, model in enumerate(several)])
+
+    reports = {"sasrec": ask(models), "sasrec + sasrec": ask([recbook.Weighted(*models, weight=0.5)]),
+               "sasrec + ease": ask([recbook.Weighted(model, ease, weight=0.9) for model in models])}
+    parts = {"": np.ones(len(split.test), dtype=bool), "cold": hybrids.met(split, "item")[split.test.target] < 5}
+    save("controls_amazon_twice", "Amazon Industrial and Scientific, what a second SASRec adds to SASRec",
+         hybrids.LAST_ITEM, reports, parts, [("sasrec + sasrec", "sasrec"), ("sasrec + ease", "sasrec"),
+                                             ("sasrec + ease", "sasrec + sasrec")], dataset, start,
+         {"sasrec": rows["sasrec"][1]}, SEEDS)
+
+
 def taobao():
     """Rules about the next purchase, on the same questions."""
     start = time.perf_counter()
@@ -184,7 +230,7 @@ def taobao():
          {}, metric="Recall@10")
 
 
-STUDIES = {"beauty": beauty, "early": early, "scientific": scientific, "taobao": taobao}
+STUDIES = {"beauty": beauty, "early": early, "scientific": scientific, "age": age, "twice": twice, "taobao": taobao}
 
 
 def main(argv=None):

@@ -141,6 +141,7 @@ def as_if(model, block):
 ROWS = {
     "sasrec": ("SASRec", lambda sizes: sasrec(sizes), WIDE),
     "sasrec-without-sum": ("SASRec, no sum", lambda sizes: sasrec(sizes, WithoutSum), WIDE),
+    "sasrec-even-without-sum": ("SASRec, no sum, even weights", lambda sizes: sasrec(sizes, EvenWithoutSum), WIDE),
     "sasrec-even": ("SASRec, even weights", lambda sizes: sasrec(sizes, Even), WIDE),
     "sasrec-without": ("SASRec, no attention", lambda sizes: sasrec(sizes, Without), WIDE),
     "binary-1": ("binary, 1 negative, never met", lambda sizes: sasrec(sizes, negatives=1), WIDE),
@@ -174,9 +175,10 @@ PLACES = {"first": "that begin a visit", "within": "within a visit"}
 PAIRS = [
     ("sasrec-without-sum", "sasrec"), ("sasrec-even", "sasrec"), ("sasrec-without", "sasrec"),
     ("even-after", "sasrec"), ("without-after", "sasrec"), ("even-after-without-sum", "sasrec-without-sum"),
+    ("sasrec-even-without-sum", "sasrec-without-sum"),
     ("taste-in-its-place", "sasrec"), ("mean-in-its-place", "sasrec"), ("sasrec", "personal popularity"),
     ("softmax-1", "binary-1"), ("softmax-20", "softmax-1"), ("sasrec", "softmax-20"), ("sasrec", "binary-1"),
-    ("narm", "narm-without"), ("narm-sure-without", "narm-without"),
+    ("narm", "narm-without"), ("narm-sure-without", "narm-without"), ("narm-sure-without", "narm"),
     ("attentive-gru", "last-state"),
 ]
 

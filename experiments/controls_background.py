@@ -3,13 +3,16 @@
 Question: after the last two things of a session, which comes next? Trained on the first nine tenths of the shop's
 events, asked about the last tenth. Measured is the cross-entropy of an event (lower is better).
 
-- *category after two categories*, a table of 13 x 13 rows: counts of pairs, shrunk towards those of the last category
-  alone, and these towards all; the network of the chapter (embeddings of 8); the same without its hidden layer;
-- *item after two items*, a table of 361 x 361 rows: the same three, with embeddings of 16.
+- *category after two categories*, a table of 13 x 13 rows: a table of counts, shrunk towards the counts of the last
+  category alone, and these towards all; votes, added, the network of the chapter (embeddings of 8) without its hidden
+  layer; and the network with it.
+- *item after two items*, a table of 361 x 361 rows: the same three, with embeddings of 16; two tables, mixed, counts
+  of what followed each of the two things by itself; and votes, added, without vectors: a free number for each thing at
+  each of the two places and each answer, learned as the others are.
 
-The strength of the shrinking, and one to four epochs at a learning rate of .003 or .01, are chosen on the tenth before
-the test, eight tries each; then the models are trained on all that came before the test. Three seeds of each network;
-the values of a question are averaged over them.
+Each model has eight tries, chosen between on the tenth before the test: the strengths of the shrinking (and the share
+of the last thing's table), or one to four epochs at a learning rate of .003 or .01. Then it is trained on all that came
+before the test. Three seeds of each network; the values of a question are averaged over them.
 """
 
 import argparse
@@ -29,9 +32,18 @@ TITLE = "What comes after two things: counts, votes that are added, and a hidden
 PROTOCOL = ("trained on the first nine tenths of the shop's events; cross-entropy of the thing that came next, mean "
             "over the 25,000 events of the last tenth; networks: three seeds, averaged question by question")
 SEEDS = (0, 1, 2)
-STRENGTHS = (3, 10, 20, 30, 50, 100, 200, 400)
-PAIRS = [("category: hidden layer", "category: counts"), ("category: hidden layer", "category: added"),
-         ("item: hidden layer", "item: counts"), ("item: added", "item: counts"), ("item: hidden layer", "item: added")]
+TABLE, MIXED, ADDED, NO_VECTORS, HIDDEN = ("a table of counts", "two tables, mixed", "votes, added",
+                                           "votes, added, no vectors", "with a hidden layer")
+TRIES = {"category: " + TABLE: [{"strength": strength} for strength in (3, 10, 20, 30, 50, 100, 200, 400)],
+         "item: " + TABLE: [{"strength": strength, "of_last": last} for strength in (200, 400, 1000, 3000)
+                            for last in (100, 200)],
+         "item: " + MIXED: [{"strength": strength, "share": share} for strength in (50, 100, 200, 400)
+                            for share in (0.7, 0.8)]}
+KINDS = {"category": (8, (TABLE, ADDED, HIDDEN)), "item": (16, (TABLE, MIXED, ADDED, NO_VECTORS, HIDDEN))}
+PAIRS = [(f"{kind}: {one}", f"{kind}: {other}") for kind, one, other in [
+    ("category", HIDDEN, TABLE), ("category", HIDDEN, ADDED), ("item", HIDDEN, TABLE), ("item", ADDED, TABLE),
+    ("item", HIDDEN, ADDED), ("item", MIXED, TABLE), ("item", ADDED, MIXED), ("item", NO_VECTORS, TABLE),
+    ("item", NO_VECTORS, MIXED), ("item", NO_VECTORS, ADDED), ("item", NO_VECTORS, HIDDEN)]]
 
 
 class Questions:
@@ -50,14 +62,24 @@ class Questions:
         self.first_validation = np.quantile(self.time, 0.8)
 
 
-def counts(questions, past, asked, strength):
+def counts(questions, past, asked, strength, of_last=None):
     """Probabilities of what comes next (A, size): counts after both, shrunk to those after the last, then to all."""
     size, answers = questions.size, questions.answers[past]
     share = np.bincount(answers, minlength=size) + 0.5
     share = share / share.sum()
-    last = shrunk(questions.asked[past, 0], answers, questions.asked[asked, 0], size + 1, size, share, strength)
+    last = shrunk(questions.asked[past, 0], answers, questions.asked[asked, 0], size + 1, size, share,
+                  of_last or strength)
     both = questions.asked @ np.array([size + 1, 1])
     return shrunk(both[past], answers, both[asked], (size + 1) ** 2, size, last, strength)
+
+
+def mixed(questions, past, asked, strength, share):
+    """Probabilities of what comes next (A, size): counts after the last thing, and after the one before it, mixed."""
+    size, answers = questions.size, questions.answers[past]
+    common = np.bincount(answers, minlength=size) + 0.5
+    after = [shrunk(questions.asked[past, place], answers, questions.asked[asked, place], size + 1, size,
+                    common / common.sum(), strength) for place in (0, 1)]
+    return share * after[0] + (1 - share) * after[1]
 
 
 def shrunk(rows, answers, asked, n_rows, size, towards, strength):
@@ -68,13 +90,16 @@ def shrunk(rows, answers, asked, n_rows, size, towards, strength):
 
 
 def epochs_of(questions, past, how, width, epochs, rate, seed=0):
-    """The network of the chapter, with or without its hidden layer: as it is after each epoch of training."""
+    """The network of the chapter, or what is left of it: as it is after each epoch of training."""
     torch.manual_seed(seed)
     size = questions.size
-    layers = [nn.Linear(2 * width, size)]
-    if how == "hidden layer":
-        layers = [nn.Linear(2 * width, 128), nn.ReLU(), nn.Linear(128, size)]
-    model = nn.Sequential(nn.Embedding(size + 1, width), nn.Flatten(), *layers)
+    if how == NO_VECTORS:
+        model = Votes(size)
+    elif how == ADDED:
+        model = nn.Sequential(nn.Embedding(size + 1, width), nn.Flatten(), nn.Linear(2 * width, size))
+    else:
+        model = nn.Sequential(nn.Embedding(size + 1, width), nn.Flatten(), nn.Linear(2 * width, 128), nn.ReLU(),
+                              nn.Linear(128, size))
     optimiser = torch.optim.Adam(model.parameters(), lr=rate)
     inputs, answers = torch.tensor(questions.asked[past]), torch.tensor(questions.answers[past])
     for _ in range(epochs):
@@ -86,6 +111,20 @@ def epochs_of(questions, past, how, width, epochs, rate, seed=0):
         yield model
 
 
+class Votes(nn.Module):
+    """Each thing, at each of the two places, has a number for each answer; the numbers are added."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.last, self.before = nn.Embedding(size + 1, size), nn.Embedding(size + 1, size)
+        self.common = nn.Parameter(torch.zeros(size))
+        for table in (self.last, self.before):
+            nn.init.zeros_(table.weight)
+
+    def forward(self, asked):                                           # (B, 2)
+        return self.last(asked[:, 0]) + self.before(asked[:, 1]) + self.common
+
+
 @torch.no_grad()
 def of_network(model, questions, asked):
     """Cross-entropy of each asked event (A,)."""
@@ -93,16 +132,16 @@ def of_network(model, questions, asked):
     return nn.functional.cross_entropy(logits, torch.tensor(questions.answers[asked]), reduction="none").numpy()
 
 
-def of_counts(questions, past, asked, strength):
-    chance = counts(questions, past, asked, strength)
+def of_counts(questions, past, asked, **options):
+    chance = (mixed if "share" in options else counts)(questions, past, asked, **options)
     return -np.log(chance[np.arange(len(chance)), questions.answers[asked]])
 
 
-def chosen(questions, how, width, past, asked):
+def chosen(questions, kind, how, past, asked):
     """The settings with the lowest cross-entropy of the asked events, of eight."""
-    if how == "counts":
-        found = {strength: of_counts(questions, past, asked, strength).mean() for strength in STRENGTHS}
-        return {"strength": min(found, key=found.get)}
+    width, row = KINDS[kind][0], f"{kind}: {how}"
+    if row in TRIES:
+        return min(TRIES[row], key=lambda options: of_counts(questions, past, asked, **options).mean())
     found = {}
     for rate in (0.003, 0.01):
         for epoch, model in enumerate(epochs_of(questions, past, how, width, 4, rate), start=1):
@@ -117,15 +156,15 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     shop = recbook.load("shop")
     start, reports, settings = time.perf_counter(), {}, {}
-    for kind, width in (("category", 8), ("item", 16)):
+    for kind, (width, ways) in KINDS.items():
         if arguments.only not in (None, kind):
             continue
         questions = Questions(shop, kind)
         earlier, test = questions.time < questions.first_validation, questions.time >= questions.first_test
-        for how in ("counts", "added", "hidden layer"):
+        for how in ways:
             row = f"{kind}: {how}"
-            options = settings[row] = chosen(questions, how, width, earlier, ~earlier & ~test)
-            if how == "counts":
+            options = settings[row] = chosen(questions, kind, how, earlier, ~earlier & ~test)
+            if row in TRIES:
                 runs = [of_counts(questions, ~test, test, **options)]
             else:
                 runs = [of_network(list(epochs_of(questions, ~test, how, width, **options, seed=seed))[-1],

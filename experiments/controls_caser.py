@@ -3,8 +3,9 @@
 controls_caser: every second question of the test; answers to each question are averaged over seeds and compared in
 pairs. All models train as the chapter's does: four passes at a rate that falls from .01 to nothing, no dropout.
 "unions 15 times" is Caser without the user's vector, shown each question after the two categories of a union fifteen
-times. Each row's settings hold what it knows of unions in the end ("union", the lift that the chapter shows). The
-observers read the last items alone: no behaviours, no times.
+times; it takes half as many steps again, as does "six passes", which is shown all questions equally often. Each row's
+settings hold what it knows of unions in the end ("union", the lift that the chapter shows). The observers read the last
+items alone: no behaviours, no times.
 """
 
 import argparse
@@ -34,13 +35,23 @@ ROWS = {
     "one negative, three targets": {**CASER, "negatives": 1, "targets": 3, "seeds": 1},
     "max-pooled, five items": {"model": "max-pooled-rnn", **SEQUENCE, "length": 5},
     "max-pooled": {"model": "max-pooled-rnn", **SEQUENCE, "seeds": 1},
+    "max-pooled, five items, eight passes": {"model": "max-pooled-rnn", **SEQUENCE, "length": 5, "epochs": 8,
+                                             "seeds": 1},
+    "max-pooled, eight passes": {"model": "max-pooled-rnn", **SEQUENCE, "epochs": 8, "seeds": 1},
     "unions 15 times": {**CASER, "user": False, "often": 15, "seeds": 1},
+    "without p_u, six passes": {**CASER, "user": False, "epochs": 6, "seeds": 1},
+    "GRU": {"model": "gru4rec", **SEQUENCE, "seeds": 1},
+    "GRU, five items": {"model": "gru4rec", **SEQUENCE, "length": 5, "seeds": 1},
 }
 OBSERVERS = {"observer, five items": 5, "observer, ten items": 10}
 PAIRS = [("without p_u", "Caser"), ("ten items", "Caser"), ("Caser", "one negative"),
          ("one negative", "one negative, three targets"), ("max-pooled, five items", "max-pooled"),
          ("max-pooled, five items", "Caser"), ("without p_u", "max-pooled"), ("without p_u", "max-pooled, five items"),
-         ("max-pooled", "Caser"), ("unions 15 times", "without p_u"), ("observer, ten items", "observer, five items")]
+         ("max-pooled", "Caser"), ("max-pooled, eight passes", "max-pooled"),
+         ("max-pooled, five items, eight passes", "max-pooled, eight passes"),
+         ("max-pooled, eight passes", "Caser"), ("without p_u, six passes", "without p_u"),
+         ("GRU", "without p_u"), ("GRU", "GRU, five items"), ("GRU, five items", "without p_u"),
+         ("unions 15 times", "without p_u"), ("observer, ten items", "observer, five items")]
 
 
 class OftenUnions(Windows):

@@ -10,8 +10,10 @@ controls_content_cold: the others, with all items ranked, and (-among) with only
 times.
 
 controls_content_events: the items of which few events are left, as in `experiments/content.py`; a row for each kind of
-model and number of events. "-year": each item is turned down the whole year, also before it was for sale. "-dealt":
-each item has another item's title and text, drawn at random.
+model and number of events. "-dealt": each item has another item's title and text, drawn at random.
+
+controls_content_always, and _always_cold (cold answers): words, and "-always": every item of the catalogue is turned
+down at every moment, also those that were not for sale before the questions.
 """
 
 import argparse
@@ -40,6 +42,7 @@ ROWS = {
     "dropout": {"text": "bag", "ids": True, "id_dropout": 0.3},
     "both-dealt": {"text": "bag", "ids": True, "dealt": True},
     "ids-year": {"ids": True, "year": True},
+    "words-always": {"text": "bag", "always": True},
 }
 SHOP = ("words", "ids", "both", "cnn", "both-dealt")
 KEPT = {"words": (3, 10, 30), "ids": (3, 10, 30), "ids-year": (10,)}
@@ -47,7 +50,7 @@ READS = (1, 2, 3, 5, 10, 20, 50, None)     # of profile, EASE and own counts; va
 PAIRS = [("words", "ids"), ("both", "ids"), ("both", "words"), ("cnn", "words"), ("cnn", "ids"),
          ("both-dealt", "ids"), ("both", "both-dealt"), ("ids", "ids-year"), ("words", "personal"), ("ids", "personal"),
          ("words", "ease"), ("ids", "ease"), ("profile", "popularity"),
-         ("words", "profile"), ("both", "profile")]
+         ("words", "profile"), ("both", "profile"), ("words", "words-always")]
 
 
 class WholeYear(recbook.ContentGRU):
@@ -61,6 +64,14 @@ class WholeYear(recbook.ContentGRU):
     def start(self, split):
         super().start(split)
         self.since[self.since < NEVER] = 0
+
+
+class Always(WholeYear):
+    """Every item of the catalogue was turned down at every moment, also one that nobody met in training."""
+
+    def start(self, split):
+        super().start(split)
+        self.since.zero_()
 
 
 class Among(Recommender):
@@ -79,6 +90,7 @@ def train(split, settings, seed):
     """A model of one row, trained on `split`."""
     settings = dict(settings)
     kind = WholeYear if settings.pop("year", False) else recbook.ContentGRU
+    kind = Always if settings.pop("always", False) else kind
     if settings.pop("dealt", False):
         split = replace(split, dataset=dealt(split.dataset))
     recbook.seed_everything(seed)
@@ -120,10 +132,13 @@ def main(argv=None):
     parser.add_argument("--only", help="measure these runs and write nothing: words, ids-10, ... with commas between")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--keep", type=Path, help="a folder for what is trained or measured: a run goes on there")
+    parser.add_argument("--always", action="store_true", help="measure controls_content_always and _always_cold alone")
     arguments = parser.parse_args(argv)
     shop = recbook.load("shop", cold_items=0.3)
     split = recbook.by_time(shop)
     seeds = range(arguments.seeds)
+    if arguments.always:
+        return always(shop, split, seeds)
     runs = {name: None for name in SHOP} | {f"{name}-{number}": number for name in KEPT for number in KEPT[name]}
     start, found = time.perf_counter(), {}
     for run in arguments.only.split(",") if arguments.only else runs:
@@ -140,6 +155,20 @@ def main(argv=None):
                                         for reports in found[run]), flush=True)
     if not arguments.only:
         save(shop, split, found, seeds, time.perf_counter() - start)
+
+
+def always(shop, split, seeds):
+    """Write the two tables of words that were turned down where they were for sale, and always."""
+    start, rows = time.perf_counter(), ("words", "words-always")
+    found = {name: [questions(train(split, ROWS[name], seed), split, seed)[0] for seed in seeds] for name in rows}
+    settings = {name: {**SIZES, **ROWS[name], **TRAINING} for name in rows}
+    cold = cold_items(split)[split.test.target]
+    seconds = time.perf_counter() - start
+    write("controls_content_always", "The shop: words, turned down where they were for sale, and always", split.test,
+          found, shop, seconds, seeds, settings)
+    write("controls_content_always_cold", "The same, answers that were met fewer than ten times", split.test.subset(cold),
+          {name: [report.subset(cold) for report in reports] for name, reports in found.items()}, shop, seconds, seeds,
+          settings)
 
 
 def save(shop, split, found, seeds, seconds):

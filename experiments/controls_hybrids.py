@@ -4,12 +4,16 @@ The shop, the split and the networks of `experiments/controls_content.py`: one r
 in the chapter. A mix is trained in parts; its own number (a weight, ...) is the best of `GRIDS` on a quarter of
 validation, for each seed, and the test is asked once.
 
+dealt: the words of each item are those of another, drawn at random, once for each seed. "dropout, share ...": the
+network that learned with ids left out gets the newcomers' share as well.
+
 controls_hybrids: all questions. controls_hybrids_cold: those whose answer was met fewer than ten times in training.
 controls_hybrids_known: the others.
 """
 
 import argparse
 import time
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -34,16 +38,20 @@ MIXED = {
     "ids + words": ("ids", "words", "weight"),
     "ids + ids": ("ids", "other", "weight"),
     "counts + ids": ("counts", "ids", "weight"),
+    "ids + dealt": ("ids", "dealt", "weight"),
     "cascade": ("ids", "words", "kept"),
     "MF by evidence + words": ("mf", "words", "half"),
 }
-SHARES = {"both": (0.2, 0.3, 0.4, 0.5), "ids | words": (0.1, 0.2, 0.3)}     # of the newcomers; a row each
+# of the newcomers; a row each
+SHARES = {"both": (0.2, 0.3, 0.4, 0.5), "ids | words": (0.1, 0.2, 0.3), "dropout": (0.2, 0.3, 0.4)}
 PAIRS = [("words", "ids"), ("both", "ids"), ("both", "ids + words"), ("MF + words", "words"),
          ("popularity + words", "words"), ("counts + words", "words"), ("MF + words", "popularity + words"),
          ("MF + words", "counts + words"), ("MF by evidence + words", "MF + words"), ("ids + words", "ids"),
          ("ids + words", "words"), ("ids + ids", "ids"), ("ids + words", "ids + ids"), ("counts + ids", "ids"),
-         ("ids + words", "counts + ids"), ("cascade", "ids"), ("dropout", "both"),
-         *((f"both, share {share}", "dropout") for share in SHARES["both"])]
+         ("ids + words", "counts + ids"), ("ids + dealt", "ids"), ("ids + words", "ids + dealt"),
+         ("words", "dealt"), ("words", "personal"), ("cascade", "ids"), ("dropout", "both"),
+         *((f"both, share {share}", "dropout") for share in SHARES["both"]),
+         *((f"dropout, share {share}", f"both, share {share}") for share in SHARES["dropout"])]
 
 
 class Given(Recommender):
@@ -93,6 +101,14 @@ def factorization(split, seed):
     return model
 
 
+def dealt(split, seed):
+    """The split with titles and texts dealt out anew, at random."""
+    items, order = split.dataset.items.copy(), np.random.default_rng(seed).permutation(split.n_items)
+    for column in ("title", "text"):
+        items[column] = items[column].to_numpy()[order]
+    return replace(split, dataset=replace(split.dataset, items=items))
+
+
 def ndcg(scores, cases):
     """NDCG@10 of scores (N, n_items), ties in random order."""
     rank = places(scores, torch.arange(len(cases)), torch.as_tensor(cases.target), torch.Generator().manual_seed(0))
@@ -130,6 +146,8 @@ def main(argv=None):
             return factorization(split, seed)
         if name == "other":
             return part("ids", (seed + 1) % len(seeds))
+        if name == "dealt":
+            return train(dealt(split, seed), ROWS["words"], seed)
         return train(split, ROWS[name], seed)
 
     def measure(row, seed):
@@ -151,7 +169,7 @@ def main(argv=None):
             model = part(row, seed)
         return number, recbook.evaluate(model, split.test, METRICS, seed=seed)
 
-    rows = [*counted, "mf", "ids", "words", "both", "dropout", *MIXED,
+    rows = [*counted, "mf", "ids", "words", "dealt", "both", "dropout", *MIXED,
             *(f"{parts}, share {share}" for parts in SHARES for share in SHARES[parts])]
     start, reports, settings = time.perf_counter(), {}, {}
     for row in arguments.only.split(";") if arguments.only else rows:
@@ -167,7 +185,7 @@ def main(argv=None):
               flush=True)
     if arguments.only:
         return
-    settings |= {"mf": {**MF, **MF_TRAINING}, "personal": {"reads": 50}}
+    settings |= {"dealt": {**SIZES, **ROWS["words"], **TRAINING}, "mf": {**MF, **MF_TRAINING}, "personal": {"reads": 50}}
     cold = cold_items(split)[split.test.target]
     for end, title, keep_those in (("", "all answers", np.ones(len(cold), dtype=bool)),
                                    ("_cold", "answers that were met fewer than ten times", cold),

@@ -1,19 +1,22 @@
 """Controls of the chapter on NeuMF: variants on the shop, known products, a start that fails, size and rate.
 
-shop: every model of the chapter and its variants, two seeds, all test questions; saved on all of them
+shop: every model of the chapter and its variants, five seeds, all test questions; saved on all of them
 (`controls_neumf`), on those of customers who were there in training (`controls_neumf_known`) and on those of newcomers
 (`controls_neumf_newcomers`). The variants change one thing each: a bias of each item in GMF; popularity in place of
-GMF's list for newcomers; vectors that both parts of NeuMF share, beside separate ones of the same width.
+GMF's list for newcomers; vectors that both parts of NeuMF share, beside separate ones of the same width. EASE reads
+training alone, as the networks do; counts and popularity are added, with a weight.
 
 starts: twelve seeds of the narrow MLP on the validation questions (`controls_neumf_starts`): how many of its last
-weights start above zero, how many items share the first place, and the ranking.
+weights start above zero, how many items share the first place, the last epoch's loss, and the ranking. The worst once
+more with all of these weights above zero, each other seed with one above zero, some with none; the sizes are kept.
 
 products: how well a network learns the product of two vectors, by width and by steps (`controls_neumf_products`).
 
 sizes: NeuMF by size and learning rate, three epochs, on validation (`controls_neumf_sizes`).
 
 `--tune` prints validation after each epoch, for every trained model of the shop the same three rates and five epochs,
-and for EASE and personal popularity how many events they read; it writes nothing.
+for EASE and personal popularity how many events they read, and the weight of popularity beside counts; it writes
+nothing.
 """
 
 import argparse
@@ -39,22 +42,42 @@ BATCH = 1024
 
 
 class Counts(Recommender):
-    """How often each user met each item in training; ties by popularity. What NeuMF is told, counted."""
+    """How often each user met each item in training, and `weight` times popularity, of which the first item has almost
+    one. Weight 1: ties by popularity. What NeuMF is told, counted."""
 
-    def __init__(self, n_users, n_items):
+    def __init__(self, n_users, n_items, weight=1.0):
         super().__init__()
-        self.n_users, self.n_items = n_users, n_items
+        self.n_users, self.n_items, self.weight = n_users, n_items, weight
         self.register_buffer("times", torch.zeros(n_users, n_items))
 
     def fit(self, split):
         users, items = (torch.tensor(split.train[name].to_numpy()) for name in ("user", "item"))
         self.times.zero_().index_put_((users, items), torch.ones(len(users)), accumulate=True)
         popularity = self.times.sum(0)
-        self.times += popularity / (popularity.max() + 1)
+        self.times += self.weight * popularity / (popularity.max() + 1)
         return self
 
     def scores(self, context, items=None):
         return select(self.times[context.users], items)
+
+
+class TrainingEASE(Recommender):
+    """EASE that reads each user's latest events of training, and nothing after them."""
+
+    def __init__(self, n_users, n_items, l2=2000.0, reads=50):
+        super().__init__()
+        self.n_users, self.n_items, self.last = n_users, n_items, reads
+        self.ease = recbook.EASE(n_users, n_items, l2=l2)
+
+    def fit(self, split):
+        latest = split.train.groupby("user").tail(self.last)            # the log is in order of time
+        met = torch.zeros(self.n_users, self.n_items)
+        met[latest["user"].to_numpy(), latest["item"].to_numpy()] = 1
+        self.table = met @ self.ease.fit(split).weight
+        return self
+
+    def scores(self, context, items=None):
+        return select(self.table[context.users], items)
 
 
 class ItemBias(nn.Module):
@@ -104,10 +127,12 @@ TRAINED = {
     "NeuMF, product of 64": (recbook.NeuMF, {"dim": 64, "layers": LAYERS}, 3, 0.002),
     "NeuMF, shared vectors": (SharedNeuMF, {"layers": LAYERS}, 3, 0.002),
 }
+POPULARITY = 3.0                                                        # its weight beside counts
 JOINED = {"share": 0.5, "epochs": 1, "learning_rate": 0.001}
 PAIRS = [
     ("NeuMF", "GMF"), ("NeuMF", "MLP"), ("NeuMF", "GMF with item bias"), ("NeuMF", "GMF, popularity to newcomers"),
-    ("NeuMF", "counts"), ("NeuMF", "popularity"), ("NeuMF", "personal popularity"), ("NeuMF, joined", "NeuMF"),
+    ("NeuMF", "counts"), ("NeuMF", "counts and popularity"), ("NeuMF", "popularity"), ("NeuMF", "personal popularity"),
+    ("NeuMF, joined", "NeuMF"), ("EASE, training alone", "NeuMF"), ("EASE, training alone", "popularity"),
     ("MF", "NeuMF"), ("MF", "GMF"), ("MF", "GMF, popularity to newcomers"), ("MF", "counts"), ("MF", "popularity"),
     ("MF", "MF without item bias"), ("GMF with item bias", "GMF"), ("GMF", "MLP"),
     ("GMF", "counts"), ("EASE", "MF"), ("EASE", "counts"), ("EASE", "NeuMF"), ("EASE", "personal popularity"),
@@ -136,7 +161,12 @@ def settings_of(name):
 def tune(split, only=None):
     quarter = replace(split, validation=split.validation.subset(np.arange(len(split.validation)) % 4 == 0))
     readers = {"EASE": (recbook.EASE, {"l2": 2000.0}), "personal popularity": (recbook.PersonalPopularity, {})}
-    for name in [only] if only else [*TRAINED, *readers]:
+    for name in [only] if only else [*TRAINED, *readers, "counts and popularity"]:
+        if name == "counts and popularity":
+            for weight in (1, 3, 10, 30, 100, 300):
+                model = Counts(split.n_users, split.n_items, weight).fit(split)
+                print(name, weight, round(evaluate(model, quarter.validation, ["NDCG@10"])["NDCG@10"], 4), flush=True)
+            continue
         if name in readers:
             make, settings = readers[name]
             for reads in (5, 10, 20, 50, 100, None):
@@ -197,7 +227,8 @@ def shop(seeds, keep=None):
     start = time.perf_counter()
     fixed = {"popularity": recbook.Popularity(*sizes),
              "personal popularity": recbook.PersonalPopularity(*sizes, reads=100),
-             "counts": Counts(*sizes), "EASE": recbook.EASE(*sizes, l2=2000.0, reads=50)}
+             "counts": Counts(*sizes), "counts and popularity": Counts(*sizes, POPULARITY),
+             "EASE": recbook.EASE(*sizes, l2=2000.0, reads=50), "EASE, training alone": TrainingEASE(*sizes)}
     reports = {name: evaluate(model.fit(final), cases, ["NDCG@10"]) for name, model in fixed.items()}
     by_seed = [trained_reports(final, cases, seed, keep) for seed in seeds]
     reports |= {name: average([found[name] for found in by_seed]) for name in by_seed[0]}
@@ -208,7 +239,8 @@ def shop(seeds, keep=None):
         Report({"NDCG@10": np.where(newcomer, to_newcomers, run.values["NDCG@10"])}, run.users)
         for run in reports["GMF"].runs])
     settings = {name: settings_of(name) for name in TRAINED} | {
-        "EASE": {"l2": 2000.0, "reads": 50}, "personal popularity": {"reads": 100},
+        "EASE": {"l2": 2000.0, "reads": 50}, "EASE, training alone": {"l2": 2000.0, "reads": 50},
+        "counts and popularity": {"weight": POPULARITY}, "personal popularity": {"reads": 100},
         "NeuMF, joined": {**JOINED, "batch_size": BATCH}}
     seconds = time.perf_counter() - start
     for suffix, title, keep in (("", "all questions", np.ones(len(cases), dtype=bool)),
@@ -224,33 +256,41 @@ def shop(seeds, keep=None):
 
 
 def starts(seeds=range(12)):
-    """Twelve seeds of the narrow MLP, and the worst once more with all its last weights above zero."""
+    """Twelve seeds of the narrow MLP; the worst with all its last weights above zero, others with one or none."""
     world = recbook.load("shop")
     split = recbook.by_time(world)
     some = split.validation.subset(np.arange(len(split.validation)) % 5 == 0)
     start, rows = time.perf_counter(), {}
 
-    def row(seed, positive=False):
+    def row(seed, signs=None):
         recbook.seed_everything(seed)
         model = recbook.MLP(world.n_users, world.n_items, [32, 16, 8])
-        if positive:
+        if signs:                                                       # the sizes are kept
             model.tower.output.data.abs_()
+        if signs in ("one above zero", "none above zero"):
+            model.tower.output.data[signs == "one above zero":].neg_()
         above = int((model.tower.output > 0).sum())
-        recbook.fit(model, split, epochs=5, batch_size=4096, learning_rate=0.005, seed=seed, device="cpu",
-                    progress=False)
+        history = recbook.fit(model, split, epochs=5, batch_size=4096, learning_rate=0.005, seed=seed, device="cpu",
+                              progress=False)
         with torch.no_grad():
             scores = model.scores(some.context(slice(0, 100), model.reads))
         first = (scores == scores.max(1, keepdim=True).values).sum(1).double().median()
         ndcg = evaluate(model, some, ["NDCG@10"])
-        name = f"seed {seed}" + (", all above zero" if positive else "")
+        name = f"seed {seed}" + (f", {signs}" if signs else "")
         measured = {**results.summary([ndcg]), "weights above zero": exact(above),
-                    "items in the first place": exact(first)}
+                    "items in the first place": exact(first), "loss": exact(history["loss"].iloc[-1])}
         rows[name] = plain_row(name, measured, {"layers": [32, 16, 8], "seed": seed})
-        print(name, above, float(first), round(ndcg["NDCG@10"], 4), flush=True)
+        print(name, above, float(first), round(ndcg["NDCG@10"], 4), round(measured["loss"]["value"], 4), flush=True)
         return ndcg["NDCG@10"]
 
     found = {seed: row(seed) for seed in seeds}
-    row(min(found, key=found.get), positive=True)
+    worst = min(found, key=found.get)
+    row(worst, "all above zero")
+    for seed in seeds:
+        if seed != worst:
+            row(seed, "one above zero")
+    for seed in range(4):
+        row(seed, "none above zero")
     floor = evaluate(recbook.Popularity(world.n_users, world.n_items).fit(split), some, ["NDCG@10"])
     rows["popularity"] = plain_row("popularity", results.summary([floor]), {})
     results.save(f"{NAME}_starts", "The narrow MLP from twelve seeds", "every fifth validation question, all items "
@@ -293,8 +333,8 @@ def error_of_network(dim, n_pairs, widths, steps, rate, seed=0):
         return float((network(inputs[n_pairs:])[:, 0] - truth[n_pairs:]).square().mean().sqrt())
 
 
-BUDGETS = {"as on the page": ((64, 32), 400, 0.012), "twice as wide": ((128, 64), 400, 0.006),
-           "twice as wide, ten times as long": ((128, 64), 4000, 0.006)}
+BUDGETS = {"as on the page": ((64, 32), 400, 0.012), "twice as wide": ((128, 64), 400, 0.012),
+           "ten times as long": ((64, 32), 4000, 0.012), "twice as wide, ten times as long": ((128, 64), 4000, 0.012)}
 
 
 def products(seeds=(0, 1)):
@@ -346,7 +386,8 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog=NAME, description=__doc__.partition("\n")[0])
     parser.add_argument("--part", choices=["shop", "starts", "products", "sizes"], help="default: all of them")
     parser.add_argument("--only", help="one model to --tune")
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1], help="of the shop; others have their own")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2, 3, 4],
+                        help="of the shop; others have their own")
     parser.add_argument("--keep", type=Path, help="a folder for the shop's trained reports: they are not made again")
     parser.add_argument("--fill", action="store_true", help="only fill that folder")
     parser.add_argument("--tune", action="store_true", help="show validation while training; writes nothing")

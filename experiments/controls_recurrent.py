@@ -1,7 +1,7 @@
 """Recurrent networks on the shop: each cell with and without what was done and when, under its own ceiling.
 
 controls_recurrent: every second question of the test; answers to each question are averaged over seeds and compared in
-pairs. All networks train as the chapter's does: four passes at a rate that falls from .01 to nothing, no dropout.
+pairs. All networks train as the chapter's does: four passes at a rate that falls from .01 (slower: .004) to nothing, no dropout.
 controls_recurrent_first and controls_recurrent_within: the same on the first question of a visit and on all others. An
 observer is told what some networks are told, and the customer's profile: none of them can do better on average.
 
@@ -18,20 +18,24 @@ from torch import nn
 
 import recbook
 from recbook import results
+from recbook.data.shop.events import SESSION_GAP
 from recbook.evaluation import Comparison, average
-from recbook.models.sequence import pauses
+from recbook.models.sequence import next_times, pauses
 
 TRAINING = {"epochs": 4, "batch_size": 2048, "learning_rate": 0.01}
 ALL = {"behaviours": True, "pauses": True}
 
-# seeds=1 where the others have two; told="before": with each event the pause before it, none before the question
+# told="before": with each event the pause before it, none before the question; "visits": not how long each pause was, but
+# whether a new visit begins after it
 ROWS = {
-    "GRU, ids": {"cell": "gru", "seeds": 1},
+    "GRU, ids": {"cell": "gru"},
     "RNN, all": {"cell": "rnn", **ALL},
+    "RNN, all, slower": {"cell": "rnn", **ALL, "learning_rate": 0.004},
     "GRU, all": {"cell": "gru", **ALL},
-    "LSTM, all": {"cell": "lstm", **ALL, "seeds": 1},
-    "GRU, ids and behaviours": {"cell": "gru", "behaviours": True, "seeds": 1},
-    "GRU, pauses of the past": {"cell": "gru", **ALL, "told": "before", "seeds": 1},
+    "LSTM, all": {"cell": "lstm", **ALL},
+    "GRU, ids and behaviours": {"cell": "gru", "behaviours": True},
+    "GRU, pauses of the past": {"cell": "gru", **ALL, "told": "before"},
+    "GRU, new visits": {"cell": "gru", **ALL, "told": "visits"},
 }
 OBSERVERS = {
     "observer, ids": {"behaviours": False, "ratings": False, "pauses": False},
@@ -41,6 +45,8 @@ OBSERVERS = {
 PAIRS = [("GRU, all", "RNN, all"), ("LSTM, all", "GRU, all"),
          ("GRU, all", "GRU, ids and behaviours"), ("GRU, ids and behaviours", "GRU, ids"), ("LSTM, all", "RNN, all"),
          ("GRU, pauses of the past", "GRU, ids and behaviours"), ("GRU, all", "GRU, pauses of the past"),
+         ("GRU, new visits", "GRU, ids and behaviours"), ("GRU, all", "GRU, new visits"),
+         ("RNN, all, slower", "RNN, all"), ("GRU, all", "RNN, all, slower"),
          ("observer, all", "observer, ids and behaviours"), ("observer, ids and behaviours", "observer, ids")]
 
 
@@ -48,20 +54,34 @@ class PausesBefore(recbook.GRU4Rec):
     """With each event the pause before it, so that nothing is told of the question's time."""
 
     def states(self, context):
-        real, items = context.items >= 0, context.items.clamp(min=0)
-        after = pauses(context.times, context.now, real)
+        after = pauses(context.times, context.now, context.items >= 0)
         before = torch.cat([torch.zeros_like(after[:, :1]), after[:, :-1]], dim=1)
-        inputs = self.item(items) + self.behaviour(context.behaviours.clamp(min=0)) + self.pause(before)
-        return self.encode(inputs)
+        return self.encode(told(self, context, before))
+
+
+class NewVisits(recbook.GRU4Rec):
+    """One bit with each event: does a new visit begin after it?"""
+
+    def states(self, context):
+        pause = next_times(context.times, context.now, context.items >= 0) - context.times
+        return self.encode(told(self, context, (pause > SESSION_GAP).long()))
+
+
+def told(model, context, pause):
+    """The inputs: what each item is, what was done with it, and what is told of the pause."""
+    items, behaviours = context.items.clamp(min=0), context.behaviours.clamp(min=0)
+    return model.item(items) + model.behaviour(behaviours) + model.pause(pause)
+
+
+KINDS = {None: recbook.GRU4Rec, "before": PausesBefore, "visits": NewVisits}
 
 
 def run(name, seed, split, cases):
     """What one run measured: its `Report` and the seconds it took."""
     start = time.process_time()
     settings = TRAINING | ROWS[name]
-    settings.pop("seeds", None)
     training = {key: settings.pop(key) for key in TRAINING}
-    kind = PausesBefore if settings.pop("told", None) == "before" else recbook.GRU4Rec
+    kind = KINDS[settings.pop("told", None)]
     recbook.seed_everything(seed)
     model = kind(split.n_users, split.n_items, dropout=0.0, **settings)
     recbook.fit(model, split, seed=seed, schedule=lambda share: 1 - share, progress=False, device="cpu", **training)
@@ -121,7 +141,8 @@ def watch(name, shop, cases):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="controls_recurrent", description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", choices=[*ROWS, *OBSERVERS, "copying"], help="one row; only copying is written then")
+    parser.add_argument("--only", choices=[*ROWS, *OBSERVERS, "copying", "shop"],
+                        help="one row, of which nothing is written; or one of the two experiments")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--keep", type=Path, help="a folder where each run is kept: an interrupted experiment goes on")
     arguments = parser.parse_args(argv)
@@ -130,21 +151,22 @@ def main(argv=None):
         measure_copying(shop)
     if arguments.only == "copying":
         return
+    one = arguments.only if arguments.only != "shop" else None
     split = recbook.by_time(shop).refit()
     cases = split.test.subset(np.arange(len(split.test)) % 2 == 0)
     reports, seconds = {}, 0.0
-    for name in [arguments.only] if arguments.only else [*ROWS, *OBSERVERS]:
+    for name in [one] if one else [*ROWS, *OBSERVERS]:
         runs = []
-        for seed in range(ROWS[name].get("seeds", arguments.seeds) if name in ROWS else 1):
+        for seed in range(arguments.seeds if name in ROWS else 1):
             kept = arguments.keep and arguments.keep / f"recurrent {name} {seed}"
             runs.append(results.kept(kept, lambda: run(name, seed, split, cases) if name in ROWS
                                      else watch(name, shop, cases)))
         reports[name] = average([report for report, _ in runs])
         seconds += sum(time for _, time in runs)
-    if arguments.only:
+    if one:
         return
     last = cases.log.times[np.maximum(cases.ends - 1, 0)]
-    first = (cases.ends == cases.log.starts[cases.users]) | (cases.now - last > 1800)
+    first = (cases.ends == cases.log.starts[cases.users]) | (cases.now - last > SESSION_GAP)
     for name, title, kept in (("controls_recurrent", "Cells, and what they are told", np.ones(len(cases), dtype=bool)),
                               ("controls_recurrent_first", "The same, first question of a visit", first),
                               ("controls_recurrent_within", "The same, all other questions", ~first)):

@@ -4,20 +4,25 @@ controls_shop_front: the page's own network `Fused`, read from the text of the c
 of the test's questions.
 
 - `blank`: the same network and training, every picture black;
+- `no layer`: the score of Word2Vec, s . q' + b, from the same start trained as the network is: the same loss, examples,
+  negatives and passes;
 - `Word2Vec, longer`: the vectors alone, six passes; vectors and network together have four;
-- `GRU4Rec`: a ranker that starts from nothing, not from the search's vectors.
+- `GRU4Rec`: a ranker that starts from nothing, not from the search's vectors; `GRU4Rec, five events`: the same
+  networks, which read the last five events as the search does, and not the last twenty.
 
 controls_shop_front_candidates: each ranker behind the search of Word2Vec, by how many candidates it is given. `all`:
 the ranker without a search. *found*: the right item is among the candidates.
 """
 
 import argparse
+import copy
 import time
 from pathlib import Path
 
 import jupytext
 import numpy as np
 import torch
+from torch import nn
 
 import recbook
 from recbook import results
@@ -27,7 +32,8 @@ from recbook.evaluation import Comparison, Report, average
 CHAPTER = Path(__file__).resolve().parent.parent / "chapters" / "text" / "shop-front.md"
 SEEDS = (0, 1)
 COUNTS = (10, 20, 50, 100, 200)
-PAIRS = [("fused", "blank"), ("fused", "Word2Vec"), ("fused", "Word2Vec, longer"), ("blank", "Word2Vec, longer"),
+PAIRS = [("fused", "blank"), ("fused", "no layer"), ("no layer", "Word2Vec"), ("no layer", "Word2Vec, longer"),
+         ("GRU4Rec, five events", "fused"), ("fused", "Word2Vec"), ("fused", "Word2Vec, longer"), ("blank", "Word2Vec, longer"),
          ("Word2Vec", "personal popularity"), ("Word2Vec", "popularity"), ("fused", "personal popularity"),
          ("fused", "popularity"), ("GRU4Rec", "fused"), ("Word2Vec, longer", "Word2Vec")]
 
@@ -38,6 +44,27 @@ def page_class():
     space = {"rb": recbook, "np": np}
     exec(cells[0], space)
     return space["Fused"]
+
+
+def without_layer(kind):
+    """The page's network with its layer and its eye cut out: products and a bias, trained by the same loss."""
+
+    class NoLayer(kind):
+        def __init__(self, behaviour, images, dim=32, hidden=64):
+            super().__init__(behaviour, images, dim, hidden)
+            self.near = nn.Embedding.from_pretrained(behaviour.context.weight.detach().clone(), freeze=False)
+            self.bias = nn.Parameter(behaviour.log_noise.detach().clone())
+
+        def scores(self, context, items=None):
+            real = context.items >= 0
+            recent = real & (real.flip(1).cumsum(1).flip(1) <= self.reads)
+            met = self.behaviour(context.items.clamp(min=0)) * recent[:, :, None]
+            question = met.sum(1) / recent.sum(1, keepdim=True).clamp(min=1)
+            if items is None:
+                return question @ self.near.weight.T + self.bias
+            return (question[:, None] * self.near(items)).sum(2) + self.bias[items]
+
+    return NoLayer
 
 
 def vectors(split, seed, epochs=2):
@@ -98,10 +125,15 @@ def main(argv=None):
     print(f"fused trained in {time.perf_counter() - took:.0f} s", flush=True)
     models["blank"] = [network(kind, base, np.zeros_like(images), split, seed)
                        for seed, base in zip(SEEDS, models["Word2Vec"])]
+    models["no layer"] = [network(without_layer(kind), base, images, split, seed)
+                          for seed, base in zip(SEEDS, models["Word2Vec"])]
     took = time.perf_counter()
     models["Word2Vec, longer"] = [vectors(split, seed, epochs=6) for seed in SEEDS]
     print(f"six epochs of Word2Vec in {time.perf_counter() - took:.0f} s", flush=True)
     models["GRU4Rec"] = [gru(split, seed) for seed in SEEDS]
+    models["GRU4Rec, five events"] = copy.deepcopy(models["GRU4Rec"])
+    for model in models["GRU4Rec, five events"]:
+        model.reads = 5
     compared = recbook.compare(models, on=cases, metrics=["NDCG@10"])
     observer = recbook.compare({"observer": recbook.Observer(shop)}, on=cases, metrics=["NDCG@10"])
     compared = Comparison(compared.reports | observer.reports, cases)
@@ -115,6 +147,7 @@ def main(argv=None):
     context = cases.context(length=20)
     first = [all_scores(model, context) for model in models["Word2Vec"]]
     scores = {name: [all_scores(model, context) for model in models[name]] for name in ("fused", "GRU4Rec")}
+    scores["GRU4Rec, five events"] = [all_scores(model, cases.context(length=5)) for model in models["GRU4Rec"]]
     scores["fused, other vectors"] = scores["fused"][::-1]              # from the vectors of the other seed
     reports, pairs = {}, []
     for name, second in scores.items():

@@ -12,6 +12,8 @@ import jupytext
 import nbformat
 import pytest
 
+from tests.names import bound, used
+
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = ROOT / "chapters"
 NAMES = sorted(path.stem for path in CHAPTERS.glob("*.ipynb"))
@@ -133,29 +135,16 @@ def test_output_that_is_not_compared_is_asserted(notebook):
     loose = [cell.source for number, cell in enumerate(cells)
              if "nbval-ignore-output" in tags(cell) and not asserts(cell)
              and len(images(cell)) < len(cell.outputs)
-             and not bound(cell) & set().union(*(used(later) for later in cells[number + 1:] if asserts(later)))]
+             and not bound(tree(cell)) & set().union(*(used(tree(later)) for later in cells[number + 1:] if asserts(later)))]
     assert loose == []
 
 
 def asserts(cell):
-    return [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Assert)]
+    return [node for node in ast.walk(tree(cell)) if isinstance(node, ast.Assert)]
 
 
-def bound(cell):
-    """The names that a cell gives a value, or changes a part of."""
-    found = set()
-    for node in ast.walk(ast.parse(cell.source)):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found.add(node.name)
-        elif isinstance(getattr(node, "ctx", None), ast.Store):
-            while isinstance(node, ast.Subscript | ast.Attribute):
-                node = node.value
-            found.add(getattr(node, "id", None))
-    return found - {None}
-
-
-def used(cell):
-    return {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
+def tree(cell):
+    return ast.parse(cell.source)
 
 
 # ------------------------------------------------------------------------------------------------ claims and checks

@@ -17,16 +17,16 @@ from recbook.keras.sequence import cross_entropy, last, next_times
 
 
 class ContentGRU(LayeredModel):
-    """score(i) = (h + R x_u) . v_i: a recurrent network reads the items' vectors, and v_i is made from what i is.
+    """score(i) = (s + W_P f_u) . q_i: a recurrent network reads the items' vectors, and q_i is made from what i is.
 
-    v_i is the sum of those parts that are asked for. No part but `ids` knows which item it is. Weights start as Keras
+    q_i is the sum of those parts that are asked for. No part but `ids` knows which item it is. Weights start as Keras
     starts them, not as PyTorch does.
 
     Parameters
     ----------
     n_users, n_items : int
     dim : int
-        Length of the vectors v_i.
+        Length of the vectors q_i.
     length : int
         How many past events are read.
     hidden, cell : int, "gru", "lstm" or "rnn"
@@ -44,7 +44,7 @@ class ContentGRU(LayeredModel):
     id_dropout : float
         Share of the items' own vectors that are left out of each step of training.
     profile : tuple of str
-        Columns of the data set's `users`: what is known of x_u before the first event.
+        Columns of the data set's `users`: what is known of the user, f_u, before the first event.
     n_words, n_values : int
         How many words, and values of all of `categories` (and of `profile`), are told apart: the most frequent.
     words : int
@@ -125,7 +125,7 @@ class ContentGRU(LayeredModel):
         return self
 
     def vectors(self):
-        """v_i of all items: (N, D)."""
+        """q_i of all items: (N, D)."""
         parts = []
         if self.categories:
             parts.append(self.category(self.values))
@@ -144,7 +144,7 @@ class ContentGRU(LayeredModel):
         return states + self.of_user(context)[:, None]
 
     def of_user(self, context):
-        """R x_u: (B, D) or (1, D)."""
+        """W_P f_u: (B, D) or (1, D)."""
         if not self.profile:
             return ops.zeros((1, self.dim), dtype=self.compute_dtype)
         if "users" not in context:

@@ -2,8 +2,8 @@
 
 Tang and Wang, *Personalized Top-N Sequential Recommendation via Convolutional Sequence Embedding*, WSDM 2018.
 
-Differs from the paper: user vectors start at zero; negatives are never items that the user met; a history shorter than
-the picture has empty rows above it (as in the authors' code).
+Differs from the paper: user vectors start at zero; a history shorter than the picture has empty rows above it (as in the
+authors' code, which draws negatives among what a user has not met, too).
 """
 
 import torch

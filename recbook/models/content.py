@@ -22,15 +22,15 @@ from recbook.models.sequence import last, next_times
 
 
 class ContentGRU(Recommender):
-    """score(i) = (h + R x_u) . v_i: a recurrent network reads the items' vectors, and v_i is made from what i is.
+    """score(i) = (s + W_P f_u) . q_i: a recurrent network reads the items' vectors, and q_i is made from what i is.
 
-    v_i is the sum of those parts that are asked for. No part but `ids` knows which item it is.
+    q_i is the sum of those parts that are asked for. No part but `ids` knows which item it is.
 
     Parameters
     ----------
     n_users, n_items : int
     dim : int
-        Length of the vectors v_i.
+        Length of the vectors q_i.
     length : int
         How many past events are read.
     hidden, cell : int, "gru", "lstm" or "rnn"
@@ -49,7 +49,7 @@ class ContentGRU(Recommender):
         Share of the items' own vectors that are left out of each step of training, so that the other parts learn to
         do without (Volkovs, Yu and Poutanen, *DropoutNet*, NIPS 2017).
     profile : tuple of str
-        Columns of the data set's `users`: what is known of x_u before the first event.
+        Columns of the data set's `users`: what is known of the user, f_u, before the first event.
     n_words, n_values : int
         How many words, and values of all of `categories` (and of `profile`), are told apart: the most frequent.
     words : int
@@ -115,7 +115,7 @@ class ContentGRU(Recommender):
             self.known_of_user.copy_(torch.from_numpy(values))
 
     def vectors(self):
-        """v_i of all items: (N, D)."""
+        """q_i of all items: (N, D)."""
         parts = []
         if self.categories:
             parts.append(self.category(self.values))
@@ -135,7 +135,7 @@ class ContentGRU(Recommender):
         return states + self.of_user(context)[:, None]
 
     def of_user(self, context):
-        """R x_u: (B, D) or (1, D)."""
+        """W_P f_u: (B, D) or (1, D)."""
         if not self.profile:
             return self.output.bias.new_zeros(1, self.dim)
         if context.users is None:

@@ -1,5 +1,3 @@
-from tests.claims import world
-
 EVEN_WEIGHTS = """
 import torch
 torch.Tensor.softmax = lambda relevance, dim: torch.full_like(relevance, 1 / relevance.shape[dim])
@@ -19,20 +17,10 @@ from recbook.models.self_attention import Block
 Block.__init_subclass__ = classmethod(lambda cls: delattr(cls, "forward"))
 """
 
-THE_MASK_LEFT_IN = """
-import torch.nn.functional
-either = torch.nn.functional.scaled_dot_product_attention
-def masked(queries, keys, values, dropout_p=0.0, is_causal=True):
-    return either(queries, keys, values, dropout_p=dropout_p, is_causal=True)
-torch.nn.functional.scaled_dot_product_attention = masked
-"""
-
 TAKEN_OUT = [
     ("the weights of attention", "seen['attention'] > 0.98", EVEN_WEIGHTS),
-    ("what a visit leads to", "share['caused, in truth'][0] < 0.7", world(intent=0.0, complements=0.0)),
     ("the sum past attention", "share['attention'].argmin() == 0", NOTHING_GOES_PAST),
 ]
 RIVALS = [
-    ("the same block, with the sum", "share['attention, no sum'][0] > 0.3", THE_SUM_LEFT_IN),
-    ("the same training, with the mask", "quality['without'] < quality['with the mask'] - 0.05", THE_MASK_LEFT_IN),
+    ("the same block, with the sum", "share['attention, no residual'].argmax() == 0", THE_SUM_LEFT_IN),
 ]

@@ -13,5 +13,6 @@ class Dealt(recbook.ContentGRU):
 recbook.ContentGRU = Dealt
 """
 
-TAKEN_OUT = [("words say nothing", "table['cold']['words'] > 0.05", world(text_signal=0.0))]
-RIVALS = [("another item's words", "values[asked_cold].mean() < 0.5 * careful[asked_cold].mean()", DEALT)]
+NEW = "difference('words', than='profile')['low'] > 0.01"
+TAKEN_OUT = [("words say nothing", NEW, world(text_signal=0.0))]
+RIVALS = [("another item's words", NEW, DEALT)]

@@ -147,8 +147,9 @@ PROMISES = {
              "sphinx-mathjax-offline", "sphinx_proof", "sklearn", "PIL"),
     "assignments": ("nbgrader", "psutil"),
     "serving": ("faiss",),
-    "dev": ("hypothesis", "ir_measures", "nbval", "playwright", "psutil", "pytest", "pytest_timeout", "xdist",
-            "sklearn"),
+    "tables": ("pyarrow",),
+    "dev": ("duckdb", "hypothesis", "ir_measures", "nbval", "playwright", "polars", "psutil", "pyarrow", "pytest",
+            "pytest_timeout", "xdist", "sklearn"),
 }
 
 

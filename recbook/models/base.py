@@ -100,8 +100,9 @@ class Recommender(nn.Module):
     def top(self, context, k=10, exclude=None, items=None):
         """The k best items of each case, the best first: (items (B, k), scores (B, k)).
 
-        Of `items` (C,) alone, numbers of items, where they are given: those of a category, say. `exclude` (B, E), padded with -1, are left out; where fewer than k are left, -1 stands for no item, with a score
-        of -inf. The context may be on another device than the model.
+        Of `items` (C,) alone, numbers of items, where they are given: those of a category, say. `exclude` (B, E), padded
+        with -1, are left out; where fewer than k are left, -1 stands for no item, with a score of -inf. The context may
+        be on another device than the model.
         """
         exclude = None if exclude is None else exclude.to(self.device)
         self.refuse_strangers(context)

@@ -59,7 +59,7 @@ def test_nothing_is_merged_lost_or_reordered(rows):
     for user in frame["user"].unique():
         own = frame[frame["user"] == user].sort_values("when", kind="stable")
         history = data.history(user)
-        assert [data.items["original"].iloc[item] for item in history.items[0]] == own["item"].tolist()
+        assert [data.items["original"].iloc[item] for item in history.items[0].tolist()] == own["item"].tolist()
         assert history.times[0].tolist() == own["when"].tolist()
 
 

@@ -19,11 +19,25 @@ BEHAVIOUR_CODES = {"view": 0, "favourite": 1, "cart": 2, "purchase": 3}
 class Context:
     """What a model is told when it is asked to rank items for B cases. Absent fields are None.
 
+    Attributes
+    ----------
     users : (B,)
-    items, behaviours, ratings, times, sessions : (B, L)   the history, oldest first, then -1 (ratings: NaN) up to L
-    now : (B,)   when the question is asked, in seconds
-    users_table, items_table : (B,)   whose numbers these are: `Ids.users_table` and `items_table` of the data set, which
-        a model compares with those that it was trained on
+        Numbers of the users.
+    items, behaviours, ratings, times, sessions : (B, L)
+        The history, oldest first, then -1 (ratings: NaN) up to L.
+    now : (B,)
+        When the question is asked, in seconds since 1970.
+    users_table, items_table : (B,)
+        Whose numbers these are: `Ids.users_table` and `items_table` of the data set, which a model compares with those
+        that it was trained on.
+
+    Example
+    -------
+    >>> somebody = rb.Context(items=torch.tensor([[3, 7, -1], [5, 1, 2]]))
+    >>> len(somebody)
+    2
+    >>> rb.ItemKNN(*sizes).fit(split).scores(somebody).shape
+    torch.Size([2, 48])
     """
 
     users: torch.Tensor | None = None
@@ -80,7 +94,7 @@ class Log:
 
 @dataclass(frozen=True)
 class Cases:
-    """Questions with known answers: after this history, which items came?
+    """Questions with known answers: after this history, which items came? A `Split` holds them.
 
     Attributes
     ----------
@@ -90,15 +104,24 @@ class Cases:
         Case n asks about user `users[n]`, whose history is the rows before `ends[n]` of the log, at time `now[n]`.
     case, target : arrays (P,)
         The answers: item `target[p]` is right for case `case[p]`; sorted by case.
+    n_items : int
+        Size of the catalogue.
     rating : array (P,) or None
         The rating that was given to the target.
     masked : sparse matrix (n_users, n_items) or None
         Items that are not ranked for a user: those they are known to have, where nobody takes an item twice.
-    masks_history : bool
-        Whether what stands in the history of a case is not ranked either, though it is of the part that is asked about.
     candidates : array (N, C) or None
         The only items to rank, -1 up to C: for the sampled protocols of older papers.
-    n_items : int
+    masks_history : bool
+        Whether what stands in the history of a case is not ranked either, though it is of the part that is asked about.
+
+    Example
+    -------
+    >>> cases = split.test
+    >>> len(cases), cases.target.shape
+    (200, (200,))
+    >>> cases.context(slice(0, 5), length=10).items.shape
+    torch.Size([5, 10])
     """
 
     log: Log
@@ -117,7 +140,16 @@ class Cases:
         return len(self.users)
 
     def context(self, rows=slice(None), length=None, device="cpu"):
-        """The `Context` of some cases, with the last `length` events of each history (all of them if None)."""
+        """The `Context` of some cases.
+
+        Parameters
+        ----------
+        rows : slice or array
+            Which cases; all of them by default.
+        length : int or None
+            How many of the last events of each history; None for all of them.
+        device : str or torch.device
+        """
         users, ends = self.users[rows], self.ends[rows]
         known = ends - self.log.starts[users]
         taken = known if length is None else np.minimum(known, length)
@@ -190,10 +222,28 @@ class Cases:
 
 @dataclass(frozen=True)
 class Split:
-    """A data set cut for one experiment.
+    """A data set cut for one experiment. Tune on validation, then `refit()` and report on test, once.
 
-    `train` is a frame of interactions, `validation` (None where there is none) and `test` are `Cases`. Tune on
-    validation, then `refit()` and report on test, once.
+    Attributes
+    ----------
+    name : str
+        How it was cut.
+    dataset : Dataset
+    train : DataFrame
+        The interactions that train, in the order of the data set's.
+    test, validation : Cases or None
+        What is asked; None where there is no such part.
+    train_and_validation : DataFrame or None
+        What trains after `refit()`.
+
+    Example
+    -------
+    >>> split
+    Split 'time' of 'shop': 1,600 training interactions, 200 validation and 200 test cases
+    >>> split.matrix().shape                            # 0/1, sparse: (n_users, n_items)
+    (60, 48)
+    >>> split.refit()
+    Split 'time' of 'shop': 1,800 training interactions, 0 validation and 200 test cases
     """
 
     name: str
@@ -247,7 +297,21 @@ def history(log, users, now, length=None):
 
 
 def everything(dataset):
-    """All interactions train and nothing is asked: for the model that goes to work."""
+    """All interactions train and nothing is asked: for the model that goes to work.
+
+    Parameters
+    ----------
+    dataset : Dataset
+
+    Returns
+    -------
+    split : Split
+
+    Example
+    -------
+    >>> rb.everything(films)
+    Split 'everything' of 'my data': 9 training interactions, 0 validation and 0 test cases
+    """
     return Split("everything", dataset, dataset.interactions, test=None)
 
 
@@ -282,10 +346,32 @@ def cases_from_rows(dataset, rows, known=None, log=None):
 def leave_last_out(dataset, mask="default"):
     """Each user's last interaction is the test, the one before it validation, the rest trains.
 
-    Users with fewer than three interactions only train. `mask` says which items of a user are not ranked: "known",
-    those of training and, in the test, of validation; "train", those of training alone; None; or "default", which is
-    "known" unless items return in this data set. Other users' later interactions train: `trains_on_the_future` says
-    for how many cases.
+    Users with fewer than three interactions only train. Other users' later interactions train:
+    `Split.trains_on_the_future` says for how many cases.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    mask : "default", "known", "train" or None
+        Which items of a user are not ranked: "known", those of training and, in the test, of validation; "train", those of
+        training alone; None; or "default", which is "known" unless items return in this data set.
+
+    Returns
+    -------
+    split : Split
+
+    Raises
+    ------
+    DataError
+        No user has three interactions.
+    ValueError
+        `mask` is none of these.
+
+    Example
+    -------
+    >>> cut = rb.leave_last_out(films)
+    >>> [films.title(item) for item in cut.test.target]
+    ['casino', 'dune', 'casino']
     """
     events = dataset.interactions
     position = events.groupby("user").cumcount(ascending=False).to_numpy()       # 0 for each user's last
@@ -299,9 +385,31 @@ def leave_last_out(dataset, mask="default"):
 def by_time(dataset, validation=0.1, test=0.1, mask="default"):
     """One clock for everybody: what happens after a moment is tested, what happened before it trains.
 
-    The last `test` share of all interactions is the test and the `validation` share before it validation; each of
-    them is a case whose history is all that its user did before it. `mask` is that of `leave_last_out`; with "known" all
-    that stands in this history is not ranked.
+    Each held-out interaction is a case whose history is all that its user did before it.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    validation, test : float
+        Shares of all interactions: the last ones are the test, those before them validation.
+    mask : "default", "known", "train" or None
+        As in `leave_last_out`; with "known" nothing that stands in the history of a case is ranked.
+
+    Returns
+    -------
+    split : Split
+
+    Raises
+    ------
+    DataError
+        The data have no times, or too coarse ones.
+    ValueError
+        Shares that leave nothing to train on, or a `mask` that is none of these.
+
+    Example
+    -------
+    >>> rb.by_time(shop, validation=0.1, test=0.2)
+    Split 'time' of 'shop': 1,400 training interactions, 200 validation and 400 test cases
     """
     times = np.sort(dataset.interactions["timestamp"].to_numpy())
     shares(validation, test)
@@ -346,9 +454,32 @@ def split_by_rows(name, dataset, train, validation, test, mask):
 
 
 def by_ratio(dataset, validation=0.1, test=0.2, mask="default"):
-    """Each user's last `test` share of interactions is one case with many right answers; likewise `validation`.
+    """Each user's last interactions, a share of them, are one case with many right answers; likewise validation.
 
     The training and validation parts are rounded up, as in Caser's code.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    validation, test : float
+        Shares of each user's interactions.
+    mask : "default", "known", "train" or None
+        As in `leave_last_out`.
+
+    Returns
+    -------
+    split : Split
+
+    Raises
+    ------
+    ValueError
+        Shares that leave nothing to train on, or a `mask` that is none of these.
+
+    Example
+    -------
+    >>> cut = rb.by_ratio(films, validation=0, test=0.4)
+    >>> len(cut.test), cut.test.target.shape            # one case a user, P right items
+    (3, (3,))
     """
     shares(validation, test)
     events = dataset.interactions
@@ -358,6 +489,8 @@ def by_ratio(dataset, validation=0.1, test=0.2, mask="default"):
     position = events.groupby("user").cumcount().to_numpy()
     part = (position >= train_size[events["user"]]).astype(int) + (position >= seen_size[events["user"]])
     train, held_back, held_out = (events[part == number].reset_index(drop=True) for number in range(3))
+    if held_out.empty:
+        raise DataError(f"{dataset.name}: nobody has enough interactions for a share of {test:g}; nothing can be held out.")
     return split_from_parts("ratio", dataset, train, held_back, held_out, mask)
 
 
@@ -386,11 +519,28 @@ def split_from_parts(name, dataset, train, validation, test, mask="default"):
 
 
 def random_folds(dataset, folds=5, seed=0):
-    """Five-fold cross-validation of ratings, each rating tested once: a list of splits.
+    """Cross-validation of ratings, each rating tested once: a list of splits.
 
     The same folds as scikit-surprise's `KFold(folds, random_state=seed)` on the ratings in the order of the
     source's file. Random folds let the future train; they are here to reproduce published RMSE. Where items do not return,
     what a user rated in training is not ranked.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    folds : int
+    seed : int
+        Of the order in which the ratings are dealt out.
+
+    Returns
+    -------
+    splits : list of Split
+        One a fold, each without validation.
+
+    Example
+    -------
+    >>> [len(fold.test) for fold in rb.random_folds(films, folds=3)]
+    [3, 3, 3]
     """
     events = dataset.interactions
     order = np.arange(len(events))

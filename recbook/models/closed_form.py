@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from scipy.sparse.linalg import svds
 
+from recbook.errors import ModelError
 from recbook.models.base import Recommender, interaction_matrix, products, select
 from recbook.models.memory import announce
 
@@ -14,7 +15,26 @@ class Bias(Recommender):
     """rating(u, i) = b + b_u + b_i by ridge regression: the baseline for ratings.
 
     Koren, *Factor in the Neighbors*, TKDD 2010. Solved by turns: each bias is the mean of what the other leaves, shrunk
-    as if `l2_user` (`l2_item`) ratings of exactly the mean had been given too.
+    as if so many ratings of exactly the mean had been given too.
+
+    Parameters
+    ----------
+    n_users, n_items : int
+    l2_user, l2_item : float
+        How many ratings of the mean a user, or an item, is given beside the own.
+    sweeps : int
+        How many turns.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be.
+
+    Example
+    -------
+    >>> model = rb.Bias(films.n_users, films.n_items, l2_item=0, l2_user=0).fit(rb.everything(films))
+    >>> films.title(model.top(films.history("ann"), k=1)[0][0, 0])
+    'dune'
     """
 
     def __init__(self, n_users, n_items, l2_user=15.0, l2_item=10.0, sweeps=20):
@@ -49,10 +69,28 @@ def shrunk_mean(group, values, size, strength):
 
 
 class PureSVD(Recommender):
-    """The first `dim` singular vectors of the 0/1 matrix X: scores are x_u V V^T, a history seen through its factors.
+    """The first singular vectors of the 0/1 matrix X: scores are x_u V V^T, a history seen through its factors.
 
     Cremonesi, Koren and Turrin, *Performance of Recommender Algorithms on Top-N Recommendation Tasks*, RecSys 2010.
-    Only the last `reads` events of a history are looked at; None: all of them.
+
+    Parameters
+    ----------
+    n_users, n_items : int
+    dim : int
+        How many vectors; fewer than there are users or items.
+    reads : int or None
+        How many of the latest events of a history are looked at; None for all of them.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be.
+
+    Example
+    -------
+    >>> model = rb.PureSVD(*sizes, dim=8).fit(split)
+    >>> model.item.shape                                # V
+    torch.Size([48, 8])
     """
 
     def __init__(self, n_users, n_items, dim=32, reads=None):
@@ -61,6 +99,9 @@ class PureSVD(Recommender):
         self.register_buffer("item", torch.zeros(n_items, dim))
 
     def fit(self, split):
+        if self.dim >= min(self.n_users, self.n_items):
+            raise ModelError(f"PureSVD: dim={self.dim} is to be below the number of users and of items, "
+                             f"{self.n_users:,} and {self.n_items:,} here.")
         start = np.ones(min(self.n_users, self.n_items))                # the same vectors on every run
         _, _, factors = svds(split.matrix().astype(np.float64), k=self.dim, v0=start)
         self.item.copy_(torch.from_numpy(factors.T.copy()))
@@ -75,7 +116,30 @@ class EASE(Recommender):
     """Each item is predicted from the others by ridge regression with a zero diagonal.
 
     Steck, *Embarrassingly Shallow Autoencoders for Sparse Data*, WWW 2019: with P = (X^T X + l2 I)^-1 the weight of
-    item i for item j is -P_ij / P_jj. Only the last `reads` events of a history are looked at; None: all of them.
+    item i for item j is -P_ij / P_jj. Memory follows the square of the number of items.
+
+    Parameters
+    ----------
+    n_users, n_items : int
+    l2 : float
+        Penalty on the weights.
+    reads : int or None
+        How many of the latest events of a history are looked at; None for all of them.
+
+    Attributes
+    ----------
+    weight : tensor (n_items, n_items)
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be, or more memory than this machine has.
+
+    Example
+    -------
+    >>> model = rb.EASE(*sizes, l2=10.0).fit(split)
+    >>> model.top(shop.history(7), k=3)[0].shape
+    torch.Size([1, 3])
     """
 
     def __init__(self, n_users, n_items, l2=100.0, reads=None):
@@ -104,13 +168,40 @@ class IALS(Recommender):
     """Weighted least squares on the whole 0/1 matrix, solved by turns for users and items.
 
     Hu, Koren and Volinsky, *Collaborative Filtering for Implicit Feedback Datasets*, ICDM 2008, in the form of Rendle,
-    Krichene, Zhang and Koren, *Revisiting the Performance of iALS on Item Recommendation Benchmarks*, RecSys 2022:
+    Krichene, Zhang and Koren, *Revisiting the Performance of iALS on Item Recommendation Benchmarks*, RecSys 2022::
 
         sum over met (u, i) of (1 - p_u . q_i)^2  +  unmet_weight * sum over all (u, i) of (p_u . q_i)^2
         +  l2 * sum over u of (n_u + unmet_weight * n_items)^exponent |p_u|^2  +  the same for items
 
-    A user's vector is solved for from the history at hand, the last `reads` events of it (None: all of them), so that
-    new users and new events need no training.
+    A user's vector is solved for from the history at hand, so that new users and new events need no training.
+
+    Parameters
+    ----------
+    n_users, n_items : int
+    dim : int
+        Length of the vectors p_u and q_i.
+    unmet_weight : float
+        Of a pair that was not met, beside 1 for one that was.
+    l2, exponent : float
+        The penalty, and how it grows with what a user or an item met.
+    sweeps : int
+        How many turns.
+    seed : int
+        Of the items' first vectors.
+    reads : int or None
+        How many of the latest events of a history are looked at; None for all of them.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be.
+
+    Example
+    -------
+    >>> model = rb.IALS(*sizes, dim=8, sweeps=3).fit(split)
+    >>> newcomer = rb.Context(items=torch.tensor([[3, 17, 5]]))
+    >>> model.top(newcomer, k=4)[0].shape
+    torch.Size([1, 4])
     """
 
     def __init__(self, n_users, n_items, dim=32, unmet_weight=0.1, l2=0.01, exponent=1.0, sweeps=10, seed=0,

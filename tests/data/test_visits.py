@@ -1,6 +1,7 @@
 """A visit follows the shop's law, tilted toward what is shown, and nothing else changes."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -32,6 +33,12 @@ def test_what_is_shown_is_taken_as_often_as_the_law_says(shop):
     assert (looks["shown"] == hits).all()
     error = np.sqrt(np.mean(expected) / len(hits))
     assert abs(hits.mean() - np.mean(expected)) < 3 * error and hits.mean() > 10 * error
+
+
+def test_an_empty_place_of_a_slate_shows_nothing(shop):
+    """`top` gives -1 where fewer items are left: not the last one of the catalogue."""
+    one, other = (visits(shop, show(*items)) for items in ([1, -1], [1]))
+    pd.testing.assert_frame_equal(one, other)
 
 
 def test_without_pull_a_slate_changes_nothing(shop):

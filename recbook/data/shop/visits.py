@@ -15,7 +15,7 @@ def visits(dataset, policy, users=None, pull=1.0, seed=0):
     """One more visit of each user, on the day after the data end, while a policy chooses what they are shown.
 
     Before every look the user sees a slate. An item on it is `exp(pull)` times as likely, compared with the others, as
-    it would be without:
+    it would be without::
 
         P(i)  is proportional to  P(i | history, taste) * exp(pull * [i is shown])
 
@@ -29,6 +29,7 @@ def visits(dataset, policy, users=None, pull=1.0, seed=0):
     users : array (U,) or None
         Who comes; by default everybody.
     pull : float
+        How strongly the slate draws; 0: not at all.
     seed : int
         With the same seed a user has the same dice, whatever is shown and whoever else comes.
 
@@ -36,6 +37,18 @@ def visits(dataset, policy, users=None, pull=1.0, seed=0):
     -------
     looks : DataFrame
         One row a look: `user`, `step` of the visit, `item`, `behaviour`, `shown` (whether it was on the slate).
+
+    Raises
+    ------
+    DataError
+        A data set that is no simulated shop.
+
+    Example
+    -------
+    >>> model = rb.Popularity(*sizes).fit(split)
+    >>> looks = rb.visits(shop, lambda context: model.top(context, k=6)[0])
+    >>> looks.columns.tolist()
+    ['user', 'step', 'item', 'behaviour', 'shown']
     """
     if dataset.truth is None:
         raise DataError(f"{dataset.name} gives no answers: only in a simulated shop can something else be shown.")
@@ -59,9 +72,10 @@ def visits(dataset, policy, users=None, pull=1.0, seed=0):
     looks = []
     for step in range(length.max(initial=0)):
         here = np.flatnonzero(length > step)
-        slate = torch.as_tensor(policy(context.rows(here))).numpy()     # (B, K)
-        shown = np.zeros((len(here), p.n_items), dtype=bool)
-        np.put_along_axis(shown, slate, True, axis=1)
+        slate = torch.as_tensor(policy(context.rows(here))).numpy()     # (B, K); -1: nothing
+        shown = np.zeros((len(here), p.n_items + 1), dtype=bool)
+        np.put_along_axis(shown, slate, True, axis=1)                   # -1 is the last column
+        shown = shown[:, :-1]
         odds = world.next_item(np.eye(p.n_tastes)[taste[here]], state.at(here))         # (B, n_items)
         edges = np.cumsum(np.where(shown, np.exp(pull), 1.0) * odds, axis=1)
         chance = np.random.default_rng([p.seed, 6, seed, step]).random((p.n_users, 4))[users[here]]

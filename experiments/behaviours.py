@@ -133,7 +133,8 @@ def main(argv=None):
         start, solved = time.perf_counter(), "epochs" not in ROWS[name][1]
         if arguments.tune:
             if not solved:
-                _, history = train(split, ROWS[name][1], device=arguments.device, metric=METRICS[1], validate_every=4)
+                _, history = train(split.sealed(), ROWS[name][1], device=arguments.device, metric=METRICS[1],
+                                   validate_every=4)
                 print(name, history.dropna().round(4).to_string(index=False), flush=True)
             continue
         seeds = range(1 if solved else arguments.seeds)

@@ -120,7 +120,7 @@ def main(argv=None):
                      "ranked", str(kept), measure_withheld(final, kept, seeds, arguments.device), seeds)
             continue
         if arguments.tune:
-            _, history = train(split, ROWS[name][1], device=arguments.device, metric=METRIC, validate_every=2)
+            _, history = train(split.sealed(), ROWS[name][1], device=arguments.device, metric=METRIC, validate_every=2)
             print(name, history.dropna().round(4).to_string(index=False), flush=True)
             continue
         if name == "observer":

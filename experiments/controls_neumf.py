@@ -393,7 +393,7 @@ def main(argv=None):
     parser.add_argument("--tune", action="store_true", help="show validation while training; writes nothing")
     arguments = parser.parse_args(argv)
     if arguments.tune:
-        tune(recbook.by_time(recbook.load("shop")), arguments.only)
+        tune(recbook.by_time(recbook.load("shop")).sealed(), arguments.only)
         return
     for part in [arguments.part] if arguments.part else ["shop", "starts", "products", "sizes"]:
         match part:

@@ -171,7 +171,7 @@ def main(argv=None):
     split = recbook.leave_last_out(recbook.load(arguments.dataset))
     if arguments.tune:
         for name in arguments.only or GRIDS[arguments.dataset]:
-            tune(name, split)
+            tune(name, split.sealed())
         return
     names = arguments.only or list(SETTINGS[arguments.dataset])
     start, reports, others = time.perf_counter(), {}, {}

@@ -264,9 +264,10 @@ class Study:
             print(name, {number: round(value, 4) for number, value in
                          self.on_validation(name, *self.pairs(name)[0]).items()}, flush=True)
             return
-        model, history = train(self.split, self.rows[name][1], device=self.device, metric=METRIC, validate_every=2)
+        sealed = self.split.sealed()
+        model, history = train(sealed, self.rows[name][1], device=self.device, metric=METRIC, validate_every=2)
         if METRIC not in history:
-            history[METRIC] = recbook.evaluate(model, self.split.validation, [METRIC])[METRIC]
+            history[METRIC] = recbook.evaluate(model, sealed.validation, [METRIC])[METRIC]
         print(name, history.dropna().round(4).to_string(index=False), sep="\n", flush=True)
 
 

@@ -195,7 +195,7 @@ def main(argv=None):
     split = recbook.load("ml-1m-ncf").published
     for name in [arguments.model] if arguments.model else PUBLISHED:
         if arguments.tune:
-            tune(name, split, arguments.device)
+            tune(name, split.sealed(), arguments.device)
         else:
             run(name, split, range(arguments.seeds), arguments.device)
     if not arguments.tune:

@@ -122,7 +122,7 @@ def run(name, protocol, seeds, device="auto"):
 
 def tune(name, protocol, device="auto"):
     """Print the validation RMSE of every setting of the grid."""
-    first = folds(protocol)[0]
+    first = folds(protocol)[0].sealed()
     validation = np.random.RandomState(0).permutation(len(first.train))[:len(first.train) // 10]
     split = rating_split("validation", replace(first.dataset, interactions=first.train), np.sort(validation))
     grid = GRID[first.dataset.name].get(name, {})

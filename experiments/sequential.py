@@ -320,7 +320,7 @@ def main(argv=None):
         split = recbook.load(data).published
         for name in [model for of, model in ROWS if of == data and arguments.model in (None, model)]:
             if arguments.tune:
-                tune(data, name, split, arguments.device, arguments.keep)
+                tune(data, name, split.sealed(), arguments.device, arguments.keep)
             else:
                 run(data, name, split, range(arguments.seeds), arguments.device, arguments.keep)
 

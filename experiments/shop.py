@@ -106,7 +106,7 @@ def main(argv=None):
     for name in [arguments.model] if arguments.model else [*ROWS, "observers", "events"]:
         start, seeds = time.perf_counter(), range(arguments.seeds)
         if arguments.tune:
-            _, history = train(split, ROWS[name][1], device=arguments.device, metric="NDCG@10", validate_every=2)
+            _, history = train(split.sealed(), ROWS[name][1], device=arguments.device, metric="NDCG@10", validate_every=2)
             print(name, history.dropna().round(4).to_string(index=False), flush=True)
         elif name == "events":
             for n_events in EVENTS:

@@ -1,5 +1,6 @@
 """Faults that once passed unnoticed: each test here fails if one of them comes back."""
 
+import ast
 import importlib.util
 import subprocess
 import sys
@@ -120,6 +121,17 @@ def test_a_changed_package_is_called_dirty(tmp_path, monkeypatch):
         (tmp_path / folder / "file.py").write_text("2\n")
         assert results.code()["dirty"] is True
         git("checkout", "-q", ".")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.py")), ids=lambda path: path.stem)
+def test_an_experiment_chooses_its_settings_on_a_sealed_split(path):
+    """What `--tune` runs is given no test; what a function called `tune` asks for by name is none either."""
+    source = path.read_text()
+    if '"--tune"' in source:
+        assert ".sealed()" in source
+        for function in ast.walk(ast.parse(source)):
+            if isinstance(function, ast.FunctionDef) and function.name == "tune" and "rating_split" not in ast.unparse(function):
+                assert not any(isinstance(node, ast.Attribute) and node.attr == "test" for node in ast.walk(function))
 
 
 def test_a_ratio_is_ours_over_theirs_turn_by_turn():

@@ -278,14 +278,31 @@ class Split:
             return self
         return replace(self, train=self.train_and_validation, validation=None, train_and_validation=None)
 
+    def sealed(self):
+        """The same split without its test: what chooses settings is given this, and cannot look."""
+        return replace(self, test=Sealed())
+
     def trains_on_the_future(self):
         """Share of test cases asked at a time before some training interaction: what a clock would not allow."""
         return float((self.test.now < self.train["timestamp"].max()).mean())
 
     def __repr__(self):
-        validation, test = (0 if cases is None else len(cases) for cases in (self.validation, self.test))
+        validation = 0 if self.validation is None else len(self.validation)
+        test = "sealed" if isinstance(self.test, Sealed) else f"{0 if self.test is None else len(self.test):,}"
         return (f"Split {self.name!r} of {self.dataset.name!r}: {len(self.train):,} training interactions, "
-                f"{validation:,} validation and {test:,} test cases")
+                f"{validation:,} validation and {test} test cases")
+
+
+class Sealed:
+    """The test of a split that chooses settings: whatever is asked of it is refused."""
+
+    def __getattr__(self, name):
+        if name.startswith("__"):                                       # what Python itself asks for
+            raise AttributeError(name)
+        raise DataError("The test is sealed while settings are chosen: ask split.validation.")
+
+    def __len__(self):
+        return self.questions
 
 
 def history(log, users, now, length=None):
@@ -353,8 +370,8 @@ def leave_last_out(dataset, mask="default"):
     ----------
     dataset : Dataset
     mask : "default", "known", "train" or None
-        Which items of a user are not ranked: "known", those of training and, in the test, of validation; "train", those of
-        training alone; None; or "default", which is "known" unless items return in this data set.
+        Which items of a user are not ranked: "known", those of training and, in the test, of validation; "train", those
+        of training alone; None; or "default", which is "known" unless items return in this data set.
 
     Returns
     -------
@@ -521,9 +538,9 @@ def split_from_parts(name, dataset, train, validation, test, mask="default"):
 def random_folds(dataset, folds=5, seed=0):
     """Cross-validation of ratings, each rating tested once: a list of splits.
 
-    The same folds as scikit-surprise's `KFold(folds, random_state=seed)` on the ratings in the order of the
-    source's file. Random folds let the future train; they are here to reproduce published RMSE. Where items do not return,
-    what a user rated in training is not ranked.
+    The same folds as scikit-surprise's `KFold(folds, random_state=seed)` on the ratings in the order of the source's
+    file. Random folds let the future train; they are here to reproduce published RMSE. Where items do not return, what
+    a user rated in training is not ranked.
 
     Parameters
     ----------

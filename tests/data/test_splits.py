@@ -9,6 +9,7 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+import recbook as rb
 from recbook.data import by_ratio, by_time, from_frame, leave_last_out, random_folds
 from recbook.data.splits import cases_from_rows
 from recbook.errors import DataError
@@ -145,6 +146,17 @@ def test_refit_moves_validation_into_training():
     refitted = split.refit()
     assert pairs(refitted.train) == [(0, 0), (0, 1), (0, 2), (1, 1), (1, 0), (2, 3), (2, 2)]
     assert refitted.validation is None and refitted.test is split.test and refitted.refit() is refitted
+
+
+def test_a_sealed_split_trains_and_validates_and_shows_no_test():
+    shop = rb.load("shop", n_users=60, n_events=3000)
+    split = rb.by_time(shop).sealed()
+    rb.fit(rb.BPRMF(shop.n_users, shop.n_items, dim=4), split, epochs=1, metric="NDCG@10", progress=False, device="cpu")
+    for ask in (lambda: rb.evaluate(rb.Popularity(shop.n_users, shop.n_items).fit(split), split.test), lambda: len(split.test),
+                lambda: split.test.target, lambda: split.refit().test.subset([0])):
+        with pytest.raises(DataError, match="sealed"):
+            ask()
+    assert repr(split).endswith("sealed test cases") and rb.by_time(shop).test is not None
 
 
 def test_a_context_is_padded_behind_and_cut_in_front():

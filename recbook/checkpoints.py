@@ -17,7 +17,29 @@ from recbook.errors import ModelError, UnknownName
 
 
 def save_model(model, folder, **about):
-    """Keep a trained model and how to build it. `about` (data set, metrics, ...) goes into the JSON."""
+    """Keep a trained model: its weights, how to build it, and the ids of the users and items that it learned.
+
+    Parameters
+    ----------
+    model : Recommender
+    folder : path
+        Made if it is not there. What it held stays until the new model is written whole.
+    **about
+        What else to note beside it, as JSON: the data set, metrics, ...
+
+    Raises
+    ------
+    ModelError
+        A model that is not of this package or is made of others, a note that is no JSON, or a folder that cannot be
+        written.
+
+    Example
+    -------
+    >>> model = rb.EASE(*sizes).fit(split)
+    >>> rb.save_model(model, "ease", trained="today")
+    >>> rb.load_model("ease")[1]["trained"]
+    'today'
+    """
     import recbook.models
 
     if getattr(recbook.models, type(model).__name__, None) is not type(model):
@@ -27,7 +49,33 @@ def save_model(model, folder, **about):
 
 
 def load_model(folder, device="cpu"):
-    """The model kept in `folder`, and what was noted about it: (model, dict)."""
+    """The model kept in a folder, and what was noted about it.
+
+    Parameters
+    ----------
+    folder : path
+        One that `save_model` or `recbook train` wrote.
+    device : str or torch.device
+        Where its weights go.
+
+    Returns
+    -------
+    model, about : Recommender, dict
+
+    Raises
+    ------
+    ModelError
+        There is no checkpoint, or it does not fit the model that it names.
+    UnknownName
+        It names no model.
+
+    Example
+    -------
+    >>> rb.save_model(rb.EASE(*sizes).fit(split), "ease")
+    >>> model, about = rb.load_model("ease")
+    >>> about["model"], about["config"]["l2"]
+    ('EASE', 100.0)
+    """
     import recbook.models
 
     about, weights = read(folder, "model")

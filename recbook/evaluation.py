@@ -21,12 +21,16 @@ BLOCK = 1_000_000  # scores held at a time: 4 MB stay in the processor's cache
 
 @dataclass(frozen=True)
 class Report:
-    """How one model did on each case.
+    """How one model did on each case. `report["NDCG@10"]` is the mean over the cases.
 
-    values : dict of arrays   each metric, case by case (N,); for RMSE and MAE the squared or absolute error of each
-        rating that was given
-    users : dict of arrays   for each metric, whom each of its values is about: values of one user are not independent
-    runs : tuple of Report   of an average over seeds, the report of each
+    Attributes
+    ----------
+    values : dict of arrays
+        Each metric, case by case (N,); for RMSE and MAE the squared or absolute error of each rating that was given.
+    users : dict of arrays
+        For each metric, whom each of its values is about: values of one user are not independent.
+    runs : tuple of Report
+        Of an average over seeds, the report of each.
     """
 
     values: dict
@@ -79,13 +83,28 @@ def evaluate(model, cases, metrics=METRICS, seed=0):
     cases : Cases
         `split.test` or `split.validation`.
     metrics : sequence
-        Names such as "NDCG@10", "HR@5", "MAP", "RMSE"; or functions of `Ranks` that return one number a case (N,).
+        Names: HR, Recall, Precision, NDCG, MRR and MAP, with a cut as in "NDCG@10"; RMSE and MAE. Or functions of
+        `Ranks` that return one number a case (N,).
     seed : int
         Items with equal scores are put in random order, a new one for each case.
 
     Returns
     -------
     report : Report
+
+    Raises
+    ------
+    UnknownName
+        No metric has that name.
+    ModelError
+        No cases, scores that are not numbers, or ratings that nobody gave.
+
+    Example
+    -------
+    >>> report = rb.evaluate(rb.EASE(*sizes).fit(split), split.test, metrics=["NDCG@10", "MRR"])
+    >>> 0 < report["MRR"] < 1
+    True
+    >>> low, high = report.interval("MRR")
     """
     wanted = [metric for metric in metrics if metric not in RATING]
     measures = {getattr(metric, "__name__", metric): (metric, {}) if callable(metric) else parse(metric)
@@ -234,10 +253,34 @@ def predict_ratings(model, cases):
 
 
 def sample_candidates(cases, negatives=99, seed=0):
-    """The sampled protocol of older papers: rank each right item among `negatives` different ones the user never met.
+    """The sampled protocol of older papers: rank each right item among a few different ones that the user never met.
 
     It favours popularity and can reverse the order of two models (Krichene and Rendle, KDD 2020). Use it to
     reproduce a published number and for nothing else.
+
+    Parameters
+    ----------
+    cases : Cases
+        Each with one right item.
+    negatives : int
+        How many others stand beside it.
+    seed : int
+        Of the draw.
+
+    Returns
+    -------
+    cases : Cases
+        With `candidates` (N, 1 + negatives), the right item first.
+
+    Raises
+    ------
+    ModelError
+        More candidates than somebody has unmet items, or several right items in a case.
+
+    Example
+    -------
+    >>> rb.sample_candidates(split.test, negatives=5).candidates.shape
+    (200, 6)
     """
     if (np.bincount(cases.case, minlength=len(cases)) != 1).any():
         raise ModelError("The sampled protocol needs one right item a case.")
@@ -280,18 +323,31 @@ def draw_again(size, draws, seed):
 class Comparison:
     """Several models on the same cases.
 
-    reports : dict   {name of a model: Report}
-    cases : Cases or None   the questions that were asked
+    Attributes
+    ----------
+    reports : dict
+        {name of a model: Report}
+    cases : Cases or None
+        The questions that were asked.
     """
 
     reports: dict
     cases: Cases | None = None
 
     def part(self, name):
-        """The same comparison on a part of the questions: a `Comparison`.
+        """The same comparison on a part of the questions: a `Comparison`. Every question must have one right answer.
 
-        "again": those whose answer stands in the history, an item that this user met before; "new": the others;
-        "all" of them. Every question must have one right answer.
+        Parameters
+        ----------
+        name : "again", "new" or "all"
+            "again": those whose answer stands in the history, an item that this user met before; "new": the others.
+
+        Raises
+        ------
+        UnknownName
+            No part has that name.
+        ModelError
+            Questions with several right answers, or none of this part.
         """
         if name not in PARTS:
             raise UnknownName("part of the questions", name, PARTS)
@@ -362,9 +418,37 @@ class Comparison:
 
 
 def compare(models, on, metrics=METRICS, seed=0):
-    """Evaluate several models, {name: model}, on the same cases: a `Comparison`.
+    """Evaluate several models on the same cases.
 
-    In place of a model may stand a list of them, trained alike from several seeds: they are averaged case by case.
+    Parameters
+    ----------
+    models : dict
+        {name: model}. In place of a model may stand a list of them, trained alike from several seeds: they are averaged
+        case by case.
+    on : Cases
+        `split.validation` or `split.test`.
+    metrics, seed
+        As in `evaluate`.
+
+    Returns
+    -------
+    result : Comparison
+
+    Raises
+    ------
+    ModelError
+        As in `evaluate`.
+    UnknownName
+        No metric has that name.
+
+    Example
+    -------
+    >>> models = {"popularity": rb.Popularity(*sizes).fit(split), "counts": rb.PersonalPopularity(*sizes).fit(split)}
+    >>> result = rb.compare(models, on=split.test)
+    >>> result.better("counts", than="popularity")
+    True
+    >>> result.by_answer("NDCG@10").columns.tolist()
+    ['all', 'again', 'new']
     """
     def report(model):
         if isinstance(model, (list, tuple)):
@@ -378,12 +462,34 @@ def compare(models, on, metrics=METRICS, seed=0):
 
 
 def beyond_accuracy(model, split, k=10):
-    """What the lists are like, whether or not they are right: a Series.
+    """What the lists are like, whether or not they are right.
 
-    coverage : share of the catalogue that is recommended to somebody
-    novelty : mean surprise of a recommended item, -log2 of its share of the training interactions (add one), in bits
-    diversity : share of pairs within a list that differ in category (where items have one)
-    popularity bias : mean training popularity of what is recommended over that of what is really taken
+    Parameters
+    ----------
+    model : Recommender
+    split : Split
+        Lists are made for the cases of its test.
+    k : int
+        Length of the lists.
+
+    Returns
+    -------
+    facts : Series
+        coverage: share of the catalogue that is recommended to somebody. novelty: mean surprise of a recommended item,
+        -log2 of its share of the training interactions (add one), in bits. popularity bias: mean training popularity of
+        what is recommended over that of what is really taken. diversity: share of pairs within a list that differ in
+        category (where items have one).
+
+    Raises
+    ------
+    ModelError
+        `k` is more than there are items.
+
+    Example
+    -------
+    >>> facts = rb.beyond_accuracy(rb.Popularity(*sizes).fit(split), split, k=12)
+    >>> float(facts["coverage@12"])                     # 12 of 48 items, the same for everybody
+    0.25
     """
     cases = split.test
     lists = top_lists(model, cases, k)                                  # (N, k)

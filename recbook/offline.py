@@ -21,22 +21,41 @@ def lists(model, dataset, out, k=10, users=None, items=None, again=None):
 
     Columns: `user` and `item`, the source's ids; `rank`, from 1; `score`; and `title`, where the items have one. Users
     are taken some at a time, each part is a file of its own, written whole or not at all, and what is there already is
-    not made again: the same call goes on where it was interrupted.
+    not made again: the same call goes on where it was interrupted. It needs pyarrow.
 
     Parameters
     ----------
     model : Recommender
-    dataset : Dataset   whose users these are; histories end where it ends
-    out : path   a folder, made if it is not there
+    dataset : Dataset
+        Whose users these are; histories end where it ends.
+    out : path
+        A folder, made if it is not there.
     k : int
-    users : list of ids or None   of these users; None for all
-    items : list of ids or None   only these are recommended; None for the whole catalogue
-    again : bool or None   whether a user is shown what they met before; None: where items return in this data set
+        Length of a list; it is shorter where less is left.
+    users : list of ids or None
+        Of these users; None for all.
+    items : list of ids or None
+        Only these are recommended; None for the whole catalogue.
+    again : bool or None
+        Whether a user is shown what they met before; None: where items return in this data set.
+
+    Returns
+    -------
+    out : Path
 
     Raises
     ------
-    DataError    an id that the data do not have
-    ModelError   a folder that holds other lists, or a model of other items
+    DataError
+        An id that the data do not have.
+    ModelError
+        A folder that holds other lists, a model of other items, or more items a list than there are.
+
+    Example
+    -------
+    >>> model = rb.ItemKNN(*sizes).fit(rb.everything(shop))
+    >>> folder = rb.lists(model, shop, "lists.parquet", k=3)
+    >>> pd.read_parquet(folder).columns.tolist()
+    ['user', 'rank', 'item', 'score', 'title']
     """
     out = Path(out)
     who = numbers_of(users, "users", dataset)

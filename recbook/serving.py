@@ -31,6 +31,26 @@ class ShopFront:
         Orders the candidates. None: they stay as they were found.
     candidates : int
         How many the search finds.
+
+    Attributes
+    ----------
+    in_stock : array (n_items,) of bool
+        Set an item to False, and it is not shown.
+
+    Raises
+    ------
+    ModelError
+        faiss is not installed, or the retriever's scores are no products.
+    DataError
+        `recent` holds what is no item.
+
+    Example
+    -------
+    >>> model = rb.GRU4Rec(*sizes, dim=8, hidden=16)
+    >>> history = rb.fit(model, split, epochs=1, progress=False)
+    >>> front = rb.ShopFront(shop, retriever=model)
+    >>> front.recommend(user=7, recent=[3, 5], k=4).shape
+    (4,)
     """
 
     def __init__(self, dataset, retriever, ranker=None, candidates=200):
@@ -55,8 +75,13 @@ class ShopFront:
     def recommend(self, user=None, recent=(), k=10):
         """The numbers of the best k items, the best first: array (k,); fewer, if there are no more in stock.
 
-        user : the user's id in the data's source; one that is not known, or None, is somebody new.
-        recent : numbers of the items that were met in this visit, oldest first.
+        Parameters
+        ----------
+        user : id or None
+            As the data's source writes it; one that is not known, or None, is somebody new.
+        recent : sequence of int
+            Numbers of the items that were met in this visit, oldest first.
+        k : int
         """
         if k < 1:
             raise ModelError(f"k={k}: at least 1.")

@@ -29,6 +29,18 @@ def seed_everything(seed):
     """Seed Python's, NumPy's and PyTorch's generators, so that the same call gives the same model.
 
     Call it before building a model: its initial weights are random too.
+
+    Parameters
+    ----------
+    seed : int
+
+    Example
+    -------
+    >>> rb.seed_everything(1)
+    >>> first = rb.BPRMF(*sizes).item.weight
+    >>> rb.seed_everything(1)
+    >>> torch.equal(first, rb.BPRMF(*sizes).item.weight)
+    True
     """
     random.seed(seed)
     np.random.seed(seed)
@@ -48,18 +60,22 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
     ----------
     model : Recommender
     split : Split
-    epochs, batch_size, learning_rate : int, int, float
+    epochs, batch_size : int
+    learning_rate : float
     patience : int or None
         Stop after this many validations without a better one, and go back to the best. None trains all epochs and
         keeps the last; validation is then only measured if `metric` is named.
-    metric : str
+    metric : str or None
         What validation measures ("NDCG@10" by default; RMSE and MAE are better when smaller).
     device : "auto", "cpu", "cuda", ...
     seed : int
         Of the shuffles and the negatives. Seed the initial weights by `seed_everything` before building the model.
+    progress : bool
+        Whether to draw a bar.
     checkpoint : path or None
         A folder, written after every epoch. If it holds a checkpoint of this very run, training goes on from there.
-    optimiser : callable (parameters, lr=...)
+    optimiser : callable
+        Takes (parameters, lr=...); Adam by default.
     schedule : callable or None
         Factor of the learning rate at a share of training, 0 or more and below 1, asked before each epoch. With
         `lambda share: 1 - share` the rate falls from epoch to epoch; the last of five still has a fifth of it.
@@ -73,6 +89,18 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
     -------
     history : DataFrame
         One row an epoch: `loss` (mean over batches), `seconds`, and the validation metric.
+
+    Raises
+    ------
+    ModelError
+        Nothing to train on or to validate on, a loss that is not finite, a folder that holds another run.
+
+    Example
+    -------
+    >>> model = rb.BPRMF(*sizes, dim=8)
+    >>> history = rb.fit(model, split, epochs=3, metric="NDCG@10", progress=False)
+    >>> history.columns.tolist()
+    ['epoch', 'loss', 'seconds', 'NDCG@10']
     """
     if hasattr(model, "fit"):
         start = time.perf_counter()

@@ -489,6 +489,8 @@ def by_ratio(dataset, validation=0.1, test=0.2, mask="default"):
 
     Raises
     ------
+    DataError
+        Nobody has so many interactions that a share of them can be held out.
     ValueError
         Shares that leave nothing to train on, or a `mask` that is none of these.
 

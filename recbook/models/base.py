@@ -13,10 +13,11 @@ from recbook.models.settings import checked
 
 
 class Recommender(nn.Module):
-    """A model that ranks items.
+    """A model that ranks items: what all models can do.
 
-    A subclass has `scores`, and either `loss` with the `batches` it trains on, or a closed form: `fit(split)`.
-    Every argument of its constructor is kept as an attribute of the same name; a checkpoint stores these.
+    A subclass has `scores`, and either `loss(batch)`, a number to bring down, with the `batches` it trains on, or a
+    closed form: `fit(split)`, which returns the model. Every argument of its constructor is kept as an attribute of the
+    same name; a checkpoint stores these.
 
     Attributes
     ----------
@@ -28,6 +29,19 @@ class Recommender(nn.Module):
         Buffers whose first dimension is known only after fit, such as the training data of a neighbour model.
     trained_on : Ids or None
         Of the data set that it was trained on; a context of another one is refused.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be, a context of other users or items, or what this model cannot do.
+
+    Example
+    -------
+    >>> class Newest(rb.Recommender):
+    ...     def scores(self, context, items=None):
+    ...         return torch.arange(48.0).expand(len(context), 48)
+    >>> Newest().top(split.test.context(), k=3)[0][0]
+    tensor([47, 46, 45])
     """
 
     reads = 0
@@ -52,8 +66,16 @@ class Recommender(nn.Module):
     def scores(self, context, items=None):
         """How much each item suits each case: the higher the better.
 
-        context : Context of B cases. items : None for the whole catalogue, (C,) for the same candidates in every
-        case, (B, C) for candidates of each case. Returns (B, n_items) or (B, C).
+        Parameters
+        ----------
+        context : Context
+            Of B cases.
+        items : tensor or None
+            None for the whole catalogue, (C,) for the same candidates in every case, (B, C) for those of each case.
+
+        Returns
+        -------
+        scores : tensor (B, n_items) or (B, C)
         """
         raise ModelError(f"{type(self).__name__} cannot rank items.")
 
@@ -98,11 +120,27 @@ class Recommender(nn.Module):
 
     @torch.no_grad()
     def top(self, context, k=10, exclude=None, items=None):
-        """The k best items of each case, the best first: (items (B, k), scores (B, k)).
+        """The k best items of each case, the best first.
 
-        Of `items` (C,) alone, numbers of items, where they are given: those of a category, say. `exclude` (B, E), padded
-        with -1, are left out; where fewer than k are left, -1 stands for no item, with a score of -inf. The context may
-        be on another device than the model.
+        Parameters
+        ----------
+        context : Context
+            Of B cases; it may be on another device than the model.
+        k : int
+        exclude : tensor (B, E) or None
+            Items to leave out, padded with -1.
+        items : tensor (C,) or None
+            Only these are ranked: those of a category, say.
+
+        Returns
+        -------
+        items, scores : tensors (B, k)
+            Where fewer than k are left, -1 stands for no item, with a score of -inf.
+
+        Raises
+        ------
+        ModelError
+            A context of other users or items than those of the training, or a `k` that is more than there are items.
         """
         exclude = None if exclude is None else exclude.to(self.device)
         self.refuse_strangers(context)

@@ -37,6 +37,18 @@ class Caser(Recommender):
         K random items for each target, each a no, by binary cross-entropy. 0: cross-entropy over all items.
     dropout : float
         Share of the filters' output that is set to zero while training.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be.
+
+    Example
+    -------
+    >>> model = rb.Caser(*sizes, dim=8, length=4, horizontal=2, vertical=1)
+    >>> history = rb.fit(model, split, epochs=1, progress=False)
+    >>> model.top(shop.history(7), k=3)[0].shape
+    torch.Size([1, 3])
     """
 
     def __init__(self, n_users, n_items, dim=50, length=5, targets=3, horizontal=16, vertical=4, negatives=1,

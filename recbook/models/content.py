@@ -33,8 +33,9 @@ class ContentGRU(Recommender):
         Length of the vectors q_i.
     length : int
         How many past events are read.
-    hidden, cell : int, "gru", "lstm" or "rnn"
-        The recurrent state.
+    hidden : int
+        Width of the recurrent state.
+    cell : "gru", "lstm" or "rnn"
     dropout : float
         Share of the entries of what is read that is set to zero while training.
     categories : tuple of str
@@ -54,6 +55,20 @@ class ContentGRU(Recommender):
         How many words, and values of all of `categories` (and of `profile`), are told apart: the most frequent.
     words : int
         How many words of an item are read.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be, no part at all, or a profile that is read for nobody in particular.
+    DataError
+        The data set lacks the columns or the pictures.
+
+    Example
+    -------
+    >>> model = rb.ContentGRU(*sizes, dim=8, hidden=16, length=10, text="bag")
+    >>> history = rb.fit(model, split, epochs=1, progress=False)
+    >>> model.vectors().shape                           # q of every item, met or not
+    torch.Size([48, 8])
     """
 
     def __init__(self, n_users, n_items, dim=64, length=50, hidden=128, cell="gru", dropout=0.2,

@@ -38,13 +38,25 @@ class Weighted(Hybrid):
     Parameters
     ----------
     first, second : Recommender
-        Say, of behaviour and of content.
+        Trained already. Say, of behaviour and of content.
     weight : float
         a, between 0 and 1.
     half : float
         The number of events at which half of the weight is left: a_u = a * n_u / (n_u + half). 0: the same a for all.
     met : tensor (n_users,)
         n_u, how many events of each user the first model was trained on. Needed where `half` is not 0.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be; `half` without `met`.
+
+    Example
+    -------
+    >>> ease, content = rb.EASE(*sizes).fit(split), rb.ContentProfile(*sizes).fit(split)
+    >>> mixed = rb.Weighted(ease, content, weight=0.7)
+    >>> mixed.top(shop.history(7), k=3)[0].shape
+    torch.Size([1, 3])
     """
 
     def __init__(self, first, second, weight=0.5, half=0.0, met=None):
@@ -72,7 +84,27 @@ class Weighted(Hybrid):
 
 
 class Switching(Hybrid):
-    """The first model for users with at least `enough` events, the second for all others."""
+    """The first model for users with at least `enough` events, the second for all others.
+
+    Parameters
+    ----------
+    first, second : Recommender
+        Trained already.
+    enough : int
+
+    Raises
+    ------
+    ModelError
+        `enough` is less than 1.
+
+    Example
+    -------
+    >>> ease, popular = rb.EASE(*sizes).fit(split), rb.Popularity(*sizes).fit(split)
+    >>> model = rb.Switching(ease, popular, enough=3)
+    >>> newcomer = rb.Context(items=torch.tensor([[5, -1]]))
+    >>> torch.equal(model.top(newcomer, k=3)[0], popular.top(newcomer, k=3)[0])
+    True
+    """
 
     def __init__(self, first, second, enough=5):
         super().__init__(first, second)
@@ -95,12 +127,27 @@ class Newcomers(Hybrid):
 
     Parameters
     ----------
+    first, second : Recommender
+        Trained already.
     met : tensor (n_items,)
         How often each item was met in training.
     enough : int
         A newcomer was met less often than this.
     share : float
         How many of a hundred events are of newcomers, over 100.
+
+    Raises
+    ------
+    ModelError
+        `share` is not between 0 and 1, or all items are newcomers, or none.
+
+    Example
+    -------
+    >>> first, second = rb.EASE(*sizes).fit(split), rb.ContentProfile(*sizes).fit(split)
+    >>> met = torch.bincount(torch.tensor(split.train["item"]), minlength=48)
+    >>> chances = rb.Newcomers(first, second, met, enough=20, share=0.1).scores(shop.history(7)).exp()
+    >>> round(float(chances[0, met < 20].sum()), 4)
+    0.1
     """
 
     def __init__(self, first, second, met, enough=10, share=0.1):
@@ -120,7 +167,27 @@ class Newcomers(Hybrid):
 
 
 class Cascade(Hybrid):
-    """The first model picks the best `kept` items, the second puts them in order; the others follow as they were."""
+    """The first model picks the best `kept` items, the second puts them in order; the others follow as they were.
+
+    Parameters
+    ----------
+    first, second : Recommender
+        Trained already.
+    kept : int
+
+    Raises
+    ------
+    ModelError
+        `kept` is less than 1.
+
+    Example
+    -------
+    >>> first, second = rb.PureSVD(*sizes, dim=8).fit(split), rb.EASE(*sizes).fit(split)
+    >>> found = first.top(shop.history(7), k=10)[0]
+    >>> ordered = rb.Cascade(first, second, kept=10).top(shop.history(7), k=10)[0]
+    >>> set(found[0].tolist()) == set(ordered[0].tolist())
+    True
+    """
 
     def __init__(self, first, second, kept=50):
         super().__init__(first, second)

@@ -33,6 +33,18 @@ class Item2Vec(Recommender):
     n_users, n_items : int
     dim : int
         Length of the vectors.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be.
+
+    Example
+    -------
+    >>> model = rb.Item2Vec(*sizes, dim=8)
+    >>> history = rb.fit(model, split, epochs=1, progress=False)
+    >>> model.item.weight.shape
+    torch.Size([48, 8])
     """
 
     batches = SkipGrams(window=5, negatives=5)

@@ -22,12 +22,25 @@ class ContentProfile(Recommender):
 
     Parameters
     ----------
+    n_users, n_items : int
     columns : tuple of str
         Of the data set's `items`. Those that it lacks are passed over.
     n_features : int
         Of all columns together, shared equally; the most frequent words and values are kept.
     reads : int or None
         How many of the latest events of a history are looked at; None for all of them.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be, items without these columns or without words in them, or no scikit-learn.
+
+    Example
+    -------
+    >>> model = rb.ContentProfile(*sizes, columns=("category",)).fit(split)
+    >>> like = model.top(rb.Context(items=torch.tensor([[5]])), k=2)[0][0].tolist()
+    >>> shop.items["category"][like].nunique(), shop.items["category"][5] in set(shop.items["category"][like])
+    (1, True)
     """
 
     def __init__(self, n_users, n_items, columns=("category", "brand", "text"), n_features=1000, reads=None):

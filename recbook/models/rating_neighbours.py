@@ -24,6 +24,7 @@ class RatingKNN(Bias):
 
     Parameters
     ----------
+    n_users, n_items : int
     k : int
         At most how many neighbours a prediction has, the most similar first.
     by : "user" or "item"
@@ -32,6 +33,20 @@ class RatingKNN(Bias):
         as they are; adjusted cosine: about the mean of each item (by items: of each user).
     shrink : float
         A similarity from n common ratings is multiplied by (n - 1) / (n - 1 + shrink); from less than two it is 0.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be, or more memory than this machine has.
+    UnknownName
+        No similarity, or no side, has that name.
+
+    Example
+    -------
+    >>> model = rb.RatingKNN(films.n_users, films.n_items, k=1, by="user").fit(rb.everything(films))
+    >>> rating = model.scores(films.history("ann"), torch.tensor([[3]]))            # (1, 1)  dune, by ann
+    >>> bool(1 <= rating <= 5)
+    True
     """
 
     sized_by_fit = ("ratings.columns", "deviation")
@@ -108,6 +123,28 @@ class KNNBaseline(RatingKNN):
 
     Similarity is the correlation about the baselines, shrunk; by users the same with users and items exchanged. As
     formula 3 of Koren's paper, and as scikit-surprise's `KNNBaseline` with its `pearson_baseline`.
+
+    Parameters
+    ----------
+    n_users, n_items : int
+    k : int
+        At most how many neighbours a prediction has, the most similar first.
+    by : "item" or "user"
+    shrink : float
+        As in `RatingKNN`.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be, or more memory than this machine has.
+    UnknownName
+        No similarity, or no side, has that name.
+
+    Example
+    -------
+    >>> model = rb.KNNBaseline(films.n_users, films.n_items, k=2).fit(rb.everything(films))
+    >>> model.scores(films.history("bob")).shape        # a rating of each film
+    torch.Size([1, 4])
     """
 
     similarities = ("baseline",)

@@ -39,6 +39,20 @@ class SequenceModel(Recommender):
         Read also what was done with each item (view, favourite, cart, purchase).
     pauses : bool
         Read also how long it was, after each event, until the next one, or until the question: it is known then.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be, or a history that lacks what the model reads.
+
+    Example
+    -------
+    >>> class Sums(rb.SequenceModel):
+    ...     def encode(self, inputs):
+    ...         return inputs.cumsum(1)
+    >>> history = rb.fit(Sums(*sizes, dim=8), split, epochs=2, progress=False)
+    >>> bool(history["loss"][1] < history["loss"][0])
+    True
     """
 
     def __init__(self, n_users, n_items, dim=64, length=50, negatives=0, dropout=0.2, behaviours=False,

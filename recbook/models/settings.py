@@ -57,4 +57,5 @@ def checked(constructor):
                 raise ModelError(f"{name}={value!r}: {what}.")
         constructor(self, *arguments, **named)
 
+    build.__doc__ = build.__doc__ or "Its settings are explained above."   # or help shows what PyTorch says of its own
     return build

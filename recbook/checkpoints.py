@@ -6,6 +6,7 @@ moment leaves the previous checkpoint or none, never half of one.
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -22,7 +23,7 @@ def save_model(model, folder, **about):
     Parameters
     ----------
     model : Recommender
-    folder : path
+    folder : str or Path
         Made if it is not there. What it held stays until the new model is written whole.
     **about
         What else to note beside it, as JSON: the data set, metrics, ...
@@ -53,7 +54,7 @@ def load_model(folder, device="cpu"):
 
     Parameters
     ----------
-    folder : path
+    folder : str or Path
         One that `save_model` or `recbook train` wrote.
     device : str or torch.device
         Where its weights go.
@@ -165,8 +166,9 @@ def write(folder, kind, about, tensors):
         beside.write_text(text)
         os.replace(beside, folder / f"{kind}.json")
     except (OSError, SafetensorError) as problem:
-        beside.unlink(missing_ok=True)
-        weights.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+            weights.unlink(missing_ok=True)
         why = f"Could not write the checkpoint in {folder}: {problem}. Nothing there was changed."
         raise ModelError(why) from None
     for old in folder.glob(f"{kind}-*.safetensors"):
@@ -191,5 +193,5 @@ def read(folder, kind):
         return about, load_file(path.with_name(about["weights"]))
     except FileNotFoundError as problem:
         raise ModelError(f"No checkpoint: {problem.filename or path} does not exist.") from None
-    except (OSError, ValueError, KeyError, SafetensorError) as problem:
+    except (OSError, TypeError, ValueError, KeyError, SafetensorError) as problem:
         raise ModelError(f"{path} is no checkpoint of recbook: {problem}") from None

@@ -26,7 +26,7 @@ class DataError(RecbookError):
 
     Example
     -------
-    >>> rb.from_frame({"user": [1], "item": [2], "stars": ["good"]}, rating="stars")
+    >>> rb.from_frame({"user": [1], "item": [2], "mark": ["good"]}, rating="mark")
     Traceback (most recent call last):
         ...
     recbook.errors.DataError: my data: row 1: 'good' is no rating.

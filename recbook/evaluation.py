@@ -12,6 +12,7 @@ from recbook.data.splits import Cases, binary_matrix
 from recbook.errors import ModelError, UnknownName
 from recbook.metrics import LOWER_IS_BETTER, RATING, Ranks, parse
 from recbook.models.base import Recommender, best
+from recbook.models.settings import check
 
 METRICS = ("HR@10", "NDCG@10", "MRR")
 PARTS = ("all", "again", "new")  # of the questions, by their answer
@@ -39,11 +40,17 @@ class Report:
 
     def __getitem__(self, metric):
         """The mean over cases."""
-        return finish(metric, float(np.mean(self.values[metric])))
+        return finish(metric, float(np.mean(self.of(metric))))
+
+    def of(self, metric):
+        """The values of a metric, if it was measured."""
+        if metric not in self.values:
+            raise UnknownName("metric of this report", metric, self.values)
+        return self.values[metric]
 
     def interval(self, metric, level=0.95, draws=1000, seed=0):
         """Bootstrap confidence interval of the mean: (low, high). Users are drawn, each with all their cases."""
-        means = finish(metric, bootstrap(self.values[metric], self.users[metric], draws, seed))
+        means = finish(metric, bootstrap(self.of(metric), self.users[metric], draws, seed))
         return tuple(np.quantile(means, [(1 - level) / 2, (1 + level) / 2]))
 
     def subset(self, keep):
@@ -101,16 +108,17 @@ def evaluate(model, cases, metrics=METRICS, seed=0):
 
     Example
     -------
-    >>> report = rb.evaluate(rb.EASE(*sizes).fit(split), split.test, metrics=["NDCG@10", "MRR"])
+    >>> model = rb.EASE(*sizes).fit(split)
+    >>> report = rb.evaluate(model, split.test, metrics=["NDCG@10", "MRR"])
     >>> 0 < report["MRR"] < 1
     True
     >>> low, high = report.interval("MRR")
     """
+    metrics = [metrics] if isinstance(metrics, str) else metrics
     wanted = [metric for metric in metrics if metric not in RATING]
     measures = {getattr(metric, "__name__", metric): (metric, {}) if callable(metric) else parse(metric)
                 for metric in wanted}
-    if not len(cases):
-        raise ModelError("There are no cases to evaluate.")
+    refuse_no_cases(cases)
     if isinstance(model, torch.nn.Module):
         model.eval()
     values, users = {}, dict.fromkeys(measures, cases.users)
@@ -122,6 +130,15 @@ def evaluate(model, cases, metrics=METRICS, seed=0):
         values |= {name: RATING[name](errors) for name in metrics if name in RATING}
         users |= {name: raters for name in metrics if name in RATING}
     return Report(values, users)
+
+
+def refuse_no_cases(cases):
+    """Refuse what asks nothing."""
+    if not isinstance(cases, Cases):
+        raise ModelError(f"Models are measured on the cases of a split, split.test or split.validation; this is "
+                         f"{'None, so the split has no such part' if cases is None else f'a {type(cases).__name__}'}.")
+    if not len(cases):
+        raise ModelError("There are no cases to evaluate.")
 
 
 def device_of(model):
@@ -165,9 +182,7 @@ def rank(model, cases, seed=0):
     ranks = []
     width = cases.n_items if candidates is None else candidates.shape[1]
     for rows in blocks(len(cases), width, read_lengths(cases, model.reads)):
-        context = cases.context(rows, model.reads, device)
-        if isinstance(model, Recommender):
-            model.refuse_strangers(context)
+        context = asked(model, cases, rows, device)
         first, last = np.searchsorted(case, [rows.start, rows.stop])
         row = torch.tensor(case[first:last] - rows.start, device=device)
         target = torch.tensor(right[first:last], device=device)
@@ -189,6 +204,14 @@ def rank(model, cases, seed=0):
             raise ModelError(f"{type(model).__name__} gives scores that are not numbers.")
         ranks.append(places(scores, row, place, generator).cpu().numpy())
     return Ranks(case, np.concatenate(ranks), len(cases))
+
+
+def asked(model, cases, rows, device):
+    """The context of some cases for a model, which must be of their users and items."""
+    context = cases.context(rows, model.reads, device)
+    if isinstance(model, Recommender):
+        model.refuse_strangers(context)
+    return context
 
 
 def distinct_answers(cases):
@@ -246,7 +269,7 @@ def predict_ratings(model, cases):
     predictions = []
     lengths = read_lengths(cases, model.reads)[cases.case]
     for targets in blocks(len(cases.target), 100 + 10 * (model.reads or 0), lengths):
-        context = cases.context(cases.case[targets], model.reads, device)
+        context = asked(model, cases, cases.case[targets], device)
         items = torch.tensor(cases.target[targets], device=device)[:, None]                 # (B, 1)
         predictions.append(torch.as_tensor(model.scores(context, items))[:, 0].cpu().numpy())
     return np.concatenate(predictions)
@@ -282,6 +305,8 @@ def sample_candidates(cases, negatives=99, seed=0):
     >>> rb.sample_candidates(split.test, negatives=5).candidates.shape
     (200, 6)
     """
+    check("negatives", negatives)
+    refuse_no_cases(cases)
     if (np.bincount(cases.case, minlength=len(cases)) != 1).any():
         raise ModelError("The sampled protocol needs one right item a case.")
     met = pd.DataFrame({"user": cases.log.users, "item": cases.log.items})
@@ -392,8 +417,8 @@ class Comparison:
 
         Both are measured on the same cases, so the cases' own difficulty cancels.
         """
-        a, b = self.reports[name], self.reports[than]
-        means = [finish(metric, bootstrap(report.values[metric], report.users[metric], draws, seed)) for report in (a, b)]
+        a, b = self.report(name), self.report(than)
+        means = [finish(metric, bootstrap(report.of(metric), report.users[metric], draws, seed)) for report in (a, b)]
         gaps = means[0] - means[1]                                      # the same draws of users for both
         share = min((gaps <= 0).mean(), (gaps >= 0).mean())
         low, high = map(float, np.quantile(gaps, [0.025, 0.975]))
@@ -407,8 +432,16 @@ class Comparison:
 
     def gap_closed(self, name, floor, ceiling, metric="NDCG@10"):
         """Which share of the way from the floor to the ceiling a model has come."""
-        low, high = self.reports[floor][metric], self.reports[ceiling][metric]
-        return (self.reports[name][metric] - low) / (high - low)
+        low, high = self.report(floor)[metric], self.report(ceiling)[metric]
+        if low == high:
+            raise ModelError(f"{floor} and {ceiling} are level in {metric}: there is no way between them.")
+        return (self.report(name)[metric] - low) / (high - low)
+
+    def report(self, name):
+        """The `Report` of a model by its name here."""
+        if name not in self.reports:
+            raise UnknownName("model of this comparison", name, self.reports)
+        return self.reports[name]
 
     def _repr_html_(self):
         frame = pd.DataFrame({metric: {name: "{:.4f} ({:.4f}–{:.4f})".format(report[metric], *report.interval(metric))
@@ -443,13 +476,18 @@ def compare(models, on, metrics=METRICS, seed=0):
 
     Example
     -------
-    >>> models = {"popularity": rb.Popularity(*sizes).fit(split), "counts": rb.PersonalPopularity(*sizes).fit(split)}
+    >>> models = {"popularity": rb.Popularity(*sizes),
+    ...           "counts": rb.PersonalPopularity(*sizes)}
+    >>> models = {name: model.fit(split) for name, model in models.items()}
     >>> result = rb.compare(models, on=split.test)
     >>> result.better("counts", than="popularity")
     True
     >>> result.by_answer("NDCG@10").columns.tolist()
     ['all', 'again', 'new']
     """
+    if not isinstance(models, dict) or not models or [] in models.values():
+        raise ModelError("compare is given models by name, at least one: {'popularity': model}.")
+
     def report(model):
         if isinstance(model, (list, tuple)):
             return average([evaluate(one, on, metrics, seed) for one in model])
@@ -488,10 +526,11 @@ def beyond_accuracy(model, split, k=10):
     Example
     -------
     >>> facts = rb.beyond_accuracy(rb.Popularity(*sizes).fit(split), split, k=12)
-    >>> float(facts["coverage@12"])                     # 12 of 48 items, the same for everybody
+    >>> float(facts["coverage@12"])         # 12 of 48 items, the same for all
     0.25
     """
     cases = split.test
+    refuse_no_cases(cases)
     lists = top_lists(model, cases, k)                                  # (N, k)
     count = np.bincount(split.train["item"], minlength=split.n_items) + 1
     shown = lists >= 0                                                  # a list is shorter where little is left
@@ -512,9 +551,11 @@ def beyond_accuracy(model, split, k=10):
 def top_lists(model, cases, k=10):
     """The k best unmasked items of each case: (N, k), -1 where there are fewer."""
     device = device_of(model)
+    if isinstance(model, torch.nn.Module):
+        model.eval()
     lists = []
     for rows in blocks(len(cases), cases.n_items, read_lengths(cases, model.reads)):
-        scores = scores_of(model, cases.context(rows, model.reads, device), cases.n_items).clone()
+        scores = scores_of(model, asked(model, cases, rows, device), cases.n_items).clone()
         scores[tuple(torch.as_tensor(part, device=device) for part in cases.hidden(rows))] = -torch.inf
         lists.append(best(scores, k)[0].cpu().numpy())
     return np.concatenate(lists)

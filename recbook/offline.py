@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Hashable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from recbook.data import splits
 from recbook.errors import DataError, ModelError
 from recbook.evaluation import blocks
+from recbook.models.settings import check
 
 SCORES = 20_000_000     # held at a time: 80 MB
 
@@ -28,7 +30,7 @@ def lists(model, dataset, out, k=10, users=None, items=None, again=None):
     model : Recommender
     dataset : Dataset
         Whose users these are; histories end where it ends.
-    out : path
+    out : str or Path
         A folder, made if it is not there.
     k : int
         Length of a list; it is shorter where less is left.
@@ -61,7 +63,8 @@ def lists(model, dataset, out, k=10, users=None, items=None, again=None):
     who = numbers_of(users, "users", dataset)
     allowed = numbers_of(items, "items", dataset)
     again = dataset.items_return if again is None else again
-    if not 1 <= k <= len(allowed):
+    check("k", k)
+    if k > len(allowed):
         raise ModelError(f"k={k}: of {len(allowed)} items, 1 to {len(allowed)} can be listed.")
     made_of = {"model": type(model).__name__, "weights": fingerprint(model), "users": digest(who), "items": digest(allowed),
                "data": splits.everything(dataset).fingerprint(), "k": k, "again": bool(again)}
@@ -102,7 +105,7 @@ def numbers_of(ids, what, dataset):
     if ids is None:
         return np.arange(len(getattr(dataset.ids, what)))
     known = dataset.ids.numbers(what)
-    unknown = [one for one in ids if one not in known]
+    unknown = [one for one in ids if not isinstance(one, Hashable) or one not in known]
     if unknown:
         raise DataError(f"{dataset.name} has none of {what} {unknown[0]!r}.")
     return np.array([known[one] for one in dict.fromkeys(ids)], dtype=np.int64)

@@ -12,6 +12,8 @@ from tqdm.auto import tqdm
 from recbook.checkpoints import resume_run, save_run
 from recbook.errors import ModelError
 from recbook.evaluation import LOWER_IS_BETTER, evaluate
+from recbook.models.base import refuse_sizes
+from recbook.models.settings import checked
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -19,12 +21,17 @@ PRECISIONS = ("float32", "bfloat16")
 def best_device(device="auto"):
     """`"auto"` is the GPU where there is one, the CPU elsewhere."""
     if device != "auto":
+        try:
+            torch.zeros(1, device=device)
+        except (AssertionError, NotImplementedError, RuntimeError, TypeError):
+            raise ModelError(f"This machine has no {device} device for PyTorch: use 'auto' or 'cpu'.") from None
         return torch.device(device)
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
+@checked
 def seed_everything(seed):
     """Seed Python's, NumPy's and PyTorch's generators, so that the same call gives the same model.
 
@@ -52,6 +59,7 @@ def adam(parameters, lr):
     return torch.optim.Adam(parameters, lr=lr, fused=True)
 
 
+@checked
 def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=None, metric=None, device="auto",
         seed=0, progress=True, checkpoint=None, optimiser=adam, schedule=None, validate_every=1, precision="float32"):
     """Train a model on `split.train`; a model with a closed form is solved.
@@ -72,7 +80,7 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
         Of the shuffles and the negatives. Seed the initial weights by `seed_everything` before building the model.
     progress : bool
         Whether to draw a bar.
-    checkpoint : path or None
+    checkpoint : str, Path or None
         A folder, written after every epoch. If it holds a checkpoint of this very run, training goes on from there.
     optimiser : callable
         Takes (parameters, lr=...); Adam by default.
@@ -106,6 +114,7 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
         start = time.perf_counter()
         model.fit(split)
         return pd.DataFrame({"epoch": [1], "seconds": [time.perf_counter() - start]})
+    refuse_sizes(model, split)
     if len(split.train) == 0:
         raise ModelError("There is nothing to train on.")
     if precision not in PRECISIONS:
@@ -134,7 +143,7 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
         start = time.perf_counter()
         total, count = torch.zeros((), device=device), 0
         model.train()
-        for batch in batches.epoch(batch_size, generator):
+        for batch in batches.epoch(min(batch_size, 2**31), generator):
             with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
                 loss = model.loss(batch)
             optimiser.zero_grad()

@@ -14,7 +14,8 @@ import recbook as rb
 from recbook.models.settings import SETTINGS
 
 PAGE = (Path(__file__).parents[1] / "chapters" / "api.md").read_text()
-ENTRIES = re.findall(r"^\.\. (?:auto\w+|data):: recbook\.(\w+)", PAGE, flags=re.M)
+ENTRIES = re.findall(r"^\.\. (?:auto\w+:: recbook\.|data:: )(\w+)\b(?!\.)", PAGE, flags=re.M)
+OVERVIEW = re.findall(r"`(\w+)`", PAGE.partition(".. currentmodule:: recbook")[2].partition("```")[0])
 NEEDS = {"ContentProfile": "sklearn", "Newcomers": "sklearn", "ShopFront": "faiss", "Weighted": "sklearn",
          "from_parquet": "pyarrow", "lists": "pyarrow"}
 ERRORS = {"DataError", "ModelError", "UnknownName"}
@@ -25,7 +26,7 @@ def documentation(name):
     value = getattr(rb, name)
     if inspect.isclass(value) or inspect.isfunction(value):
         return inspect.cleandoc(value.__doc__ or "")                    # of a class, never that of the one above it
-    return re.search(rf"^\.\. data:: recbook\.{name}\n(.*?)^```", PAGE, flags=re.M | re.S)[1].replace("\n   ", "\n")
+    return re.search(rf"^\.\. data:: {name}\n(.*?)^```", PAGE, flags=re.M | re.S)[1].replace("\n   ", "\n")
 
 
 def sections(text):
@@ -83,7 +84,8 @@ def test_a_name_is_explained_on_the_page(name):
     assert raises - told.get("Raises", set()) == set(), "errors that nothing is said of"
 
 
-def test_the_page_has_no_name_that_is_not_public():
+def test_the_page_begins_with_all_names_in_their_order():
+    assert OVERVIEW == ENTRIES
     assert set(ENTRIES) == set(rb.__all__)
 
 

@@ -37,8 +37,9 @@ def load(name, **options):
 
     Example
     -------
-    >>> rb.load("shop", n_users=30, n_items=24, n_events=500)
-    Dataset 'shop': 30 users, 24 items, 500 interactions (user, item, timestamp, behaviour, rating, session)
+    >>> small = rb.load("shop", n_users=30, n_items=24, n_events=500)
+    >>> small.n_users, small.n_items, len(small.interactions)
+    (30, 24, 500)
     """
     if name == "shop":
         from recbook.data.shop import load_shop

@@ -63,9 +63,9 @@ class Dataset:
 
     Example
     -------
-    >>> films
-    Dataset 'my data': 3 users, 4 items, 9 interactions (user, item, timestamp, rating, row)
-    >>> films.history("bob").items                      # (1, L)
+    >>> films.n_users, films.n_items, len(films.interactions)
+    (3, 4, 9)
+    >>> films.history("bob").items          # (1, L)
     tensor([[0, 1, 3]])
     >>> films.title(3)
     'dune'

@@ -61,10 +61,11 @@ def from_frame(frame, name="my data", user="user", item="item", timestamp=None, 
 
     Example
     -------
-    >>> orders = pd.DataFrame({"who": ["ann", "ann", "bob"], "what": ["tea", "pot", "tea"]})
-    >>> log = rb.from_frame(orders, name="orders", user="who", item="what")
-    >>> log
-    Dataset 'orders': 2 users, 2 items, 3 interactions (user, item, timestamp, row)
+    >>> orders = pd.DataFrame({"who": ["ann", "ann", "bob"],
+    ...                        "what": ["tea", "pot", "tea"]})
+    >>> log = rb.from_frame(orders, user="who", item="what")
+    >>> log.n_users, log.n_items
+    (2, 2)
     """
     frame = as_frame(frame, name)
     if not len(frame):
@@ -109,7 +110,7 @@ def from_csv(path, name=None, user="user", item="item", separator=None, encoding
 
     Parameters
     ----------
-    path : path
+    path : str or Path
     name : str or None
         What the data set is called in messages; the path if not given.
     user, item : str, or int
@@ -140,7 +141,8 @@ def from_csv(path, name=None, user="user", item="item", separator=None, encoding
 
     Example
     -------
-    >>> pd.DataFrame({"customer": ["007", "NA"], "product": ["tea", "pot"]}).to_csv("orders.csv", index=False)
+    >>> orders = pd.DataFrame({"customer": ["007", "NA"], "product": ["x", "y"]})
+    >>> orders.to_csv("orders.csv", index=False)
     >>> log = rb.from_csv("orders.csv", user="customer", item="product")
     >>> log.users["original"].tolist()
     ['007', 'NA']
@@ -199,7 +201,7 @@ def from_parquet(path, name=None, **columns):
 
     Parameters
     ----------
-    path : path
+    path : str or Path
     name : str or None
         What the data set is called in messages; the path if not given.
     **columns
@@ -216,9 +218,10 @@ def from_parquet(path, name=None, **columns):
 
     Example
     -------
-    >>> pd.DataFrame({"user": ["ann", "bob"], "item": ["tea", "tea"]}).to_parquet("orders.parquet")
-    >>> rb.from_parquet("orders.parquet")
-    Dataset 'orders.parquet': 2 users, 1 items, 2 interactions (user, item, timestamp, row)
+    >>> orders = pd.DataFrame({"user": ["ann", "bob"], "item": ["tea", "tea"]})
+    >>> orders.to_parquet("orders.parquet")
+    >>> rb.from_parquet("orders.parquet").n_users
+    2
     """
     try:
         frame = pd.read_parquet(os.fspath(path))

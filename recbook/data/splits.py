@@ -238,12 +238,12 @@ class Split:
 
     Example
     -------
-    >>> split
-    Split 'time' of 'shop': 1,600 training interactions, 200 validation and 200 test cases
-    >>> split.matrix().shape                            # 0/1, sparse: (n_users, n_items)
+    >>> len(split.train), len(split.validation), len(split.test)
+    (1600, 200, 200)
+    >>> split.matrix().shape                # 0/1, sparse: (n_users, n_items)
     (60, 48)
-    >>> split.refit()
-    Split 'time' of 'shop': 1,800 training interactions, 0 validation and 200 test cases
+    >>> len(split.refit().train)
+    1800
     """
 
     name: str
@@ -326,8 +326,8 @@ def everything(dataset):
 
     Example
     -------
-    >>> rb.everything(films)
-    Split 'everything' of 'my data': 9 training interactions, 0 validation and 0 test cases
+    >>> len(rb.everything(films).train), rb.everything(films).test
+    (9, None)
     """
     return Split("everything", dataset, dataset.interactions, test=None)
 
@@ -425,8 +425,9 @@ def by_time(dataset, validation=0.1, test=0.1, mask="default"):
 
     Example
     -------
-    >>> rb.by_time(shop, validation=0.1, test=0.2)
-    Split 'time' of 'shop': 1,400 training interactions, 200 validation and 400 test cases
+    >>> cut = rb.by_time(shop, validation=0.1, test=0.2)
+    >>> len(cut.train), len(cut.validation), len(cut.test)
+    (1400, 200, 400)
     """
     times = np.sort(dataset.interactions["timestamp"].to_numpy())
     shares(validation, test)
@@ -497,7 +498,7 @@ def by_ratio(dataset, validation=0.1, test=0.2, mask="default"):
     Example
     -------
     >>> cut = rb.by_ratio(films, validation=0, test=0.4)
-    >>> len(cut.test), cut.test.target.shape            # one case a user, P right items
+    >>> len(cut.test), cut.test.target.shape        # a case each, P right items
     (3, (3,))
     """
     shares(validation, test)

@@ -38,7 +38,8 @@ class AttentiveGRU(SequenceModel):
     -------
     >>> model = rb.AttentiveGRU(*sizes, dim=8, length=10)
     >>> history = rb.fit(model, split, epochs=1, progress=False)
-    >>> model.weights(split.test.context(slice(0, 5), length=10)).shape     # (B, L, N)
+    >>> some = split.test.context(slice(0, 5), length=10)
+    >>> model.weights(some).shape           # (B, L, N)
     torch.Size([5, 10, 48])
     """
 

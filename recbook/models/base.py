@@ -9,7 +9,7 @@ from torch import nn
 
 from recbook.data.histories import latest
 from recbook.errors import ModelError
-from recbook.models.settings import checked
+from recbook.models.settings import check, checked
 
 
 class Recommender(nn.Module):
@@ -142,12 +142,16 @@ class Recommender(nn.Module):
         ModelError
             A context of other users or items than those of the training, or a `k` that is more than there are items.
         """
-        exclude = None if exclude is None else exclude.to(self.device)
         self.refuse_strangers(context)
         scores = self.scores(context.to(self.device))
+        if exclude is not None:
+            exclude = numbers_of_items(exclude, scores, "exclude", -1)
+            if exclude.ndim != 2 or len(exclude) != len(scores):
+                raise ModelError(f"exclude has the shape {tuple(exclude.shape)}; for {len(scores)} cases it is "
+                                 f"({len(scores)}, E), padded with -1.")
         if items is not None:
             left_out = torch.ones(scores.shape[1], dtype=torch.bool, device=scores.device)
-            left_out[torch.as_tensor(items, device=scores.device)] = False
+            left_out[numbers_of_items(items, scores, "items", 0)] = False
             scores = scores.masked_fill(left_out, -torch.inf)
         return best(scores, k, exclude)
 
@@ -160,7 +164,9 @@ def refuse_others(model, context):
             raise ModelError(f"{type(model).__name__} was trained on other {what} than these are, or on these in another "
                              f"order (its first is {getattr(model.trained_on, what)[0]!r}): "
                              "recbook.carry_over(model, dataset) takes it to them.")
-    if context.users is not None and model.knows_users:
+    if model.knows_users:
+        if context.users is None:
+            raise ModelError(f"{type(model).__name__} knows users by their number: context.users is missing.")
         refuse_beyond(context.users, getattr(model, "n_users", None), "user")
 
 
@@ -168,6 +174,7 @@ def keeping_ids(fit):
     """A model's `fit`, after which it knows whose numbers it has learned."""
     @wraps(fit)
     def fit_and_keep(self, split, *arguments, **named):
+        refuse_sizes(self, split)
         found = fit(self, split, *arguments, **named)
         self.trained_on = getattr(split.dataset, "ids", None)
         return found
@@ -175,9 +182,37 @@ def keeping_ids(fit):
     return fit_and_keep
 
 
+def refuse_sizes(model, split):
+    """Refuse what is no split, and one of more or fewer users or items than the model was made for."""
+    if not hasattr(split, "train"):
+        raise ModelError(f"{type(model).__name__} is fitted to a split, not to a {type(split).__name__}: "
+                         "recbook.everything(dataset) trains on all of it.")
+    for what in ("users", "items"):
+        size = getattr(model, f"n_{what}", None)
+        there = getattr(split, f"n_{what}", size)
+        if size is not None and size != there:
+            raise ModelError(f"{type(model).__name__} was made for {size:,} {what}, and {split.dataset.name} has {there:,}.")
+
+
+def numbers_of_items(given, scores, what, least):
+    """Numbers of items as a tensor beside the scores (B, n_items), or an error that names the first that is none."""
+    try:
+        numbers = torch.as_tensor(given, device=scores.device)
+    except (TypeError, ValueError, RuntimeError):
+        raise ModelError(f"{what} holds what is no number of an item; items are 0 to {scores.shape[1] - 1}.") from None
+    if numbers.numel() and (numbers.is_floating_point() or numbers.dtype == torch.bool):
+        raise ModelError(f"{what} holds {numbers.flatten()[0].item()!r}; items are 0 to {scores.shape[1] - 1}.")
+    numbers = numbers.long()
+    outside = numbers[(numbers < least) | (numbers >= scores.shape[1])]
+    if len(outside):
+        raise ModelError(f"{what} holds item {int(outside[0])}; items are 0 to {scores.shape[1] - 1}.")
+    return numbers
+
+
 def best(scores, k, exclude=None):
     """The k highest of scores (B, n_items): (items (B, k), scores (B, k)). `exclude` (B, E) is padded with -1."""
-    if not 1 <= k <= scores.shape[1]:
+    check("k", k)
+    if k > scores.shape[1]:
         raise ModelError(f"Asked for the best {k} of {scores.shape[1]} items.")
     if exclude is not None:
         hidden = interaction_matrix(exclude, scores.shape[1]).bool()

@@ -36,10 +36,10 @@ def carry_over(model, dataset):
 
     Example
     -------
-    >>> model = rb.ItemKNN(films.n_users, films.n_items).fit(rb.everything(films))
+    >>> model = rb.ItemKNN(3, 4).fit(stars)
     >>> grown = rb.from_frame({"user": ["ann", "dan"], "item": ["alien", "dune"]})
     >>> items, scores = rb.carry_over(model, grown).top(grown.history("dan"), k=1)
-    >>> grown.title(items[0, 0])                        # dan is new, and known by his history
+    >>> grown.title(items[0, 0])            # dan is new, and known by his history
     'alien'
     """
     if model.trained_on is None:

@@ -88,6 +88,12 @@ class Caser(Recommender):
         vectors = self.vectors(checked(context, self.n_items, self.length))
         return products(vectors, self.output.weight, items) + rows(self.output_bias, items)
 
+    def question(self, context):
+        return F.pad(self.vectors(checked(context, self.n_items, self.length)), (0, 1), value=1.0)     # a one for the bias
+
+    def answers(self):
+        return torch.cat([self.output.weight, self.output_bias[:, None]], dim=1)
+
     def loss(self, batch):
         vectors = self.vectors(batch.context)                           # (B, 2 D)
         if not self.negatives:

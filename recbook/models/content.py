@@ -67,7 +67,7 @@ class ContentGRU(Recommender):
     -------
     >>> model = rb.ContentGRU(*sizes, dim=8, hidden=16, length=10, text="bag")
     >>> history = rb.fit(model, split, epochs=1, progress=False)
-    >>> model.vectors().shape                           # q of every item, met or not
+    >>> model.vectors().shape               # q of every item, met or not
     torch.Size([48, 8])
     """
 

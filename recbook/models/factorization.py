@@ -51,10 +51,21 @@ class MatrixFactorization(Recommender):
         penalty = self.l2 * (p.square().sum(-1) + item_length + user_bias.square() + item_bias.square())
         return scores, penalty
 
+    def vectors(self, context):
+        """p_u of each case: (B, D)."""
+        return rows(self.user.weight, context.users)
+
     def scores(self, context, items=None):
-        vectors, bias = rows(self.user.weight, context.users), rows(self.user_bias, context.users)[:, None]
+        bias = self.bias + rows(self.user_bias, context.users)[:, None]
         item_bias = self.item_bias if items is None else self.item_bias[items]
-        return products(vectors, self.item.weight, items) + self.bias + bias + item_bias
+        return products(self.vectors(context), self.item.weight, items) + bias + item_bias
+
+    def question(self, context):
+        bias = self.bias + rows(self.user_bias, context.users)[:, None]
+        return torch.cat([self.vectors(context), bias, torch.ones_like(bias)], dim=1)
+
+    def answers(self):
+        return torch.cat([self.item.weight, torch.ones_like(self.item_bias)[:, None], self.item_bias[:, None]], dim=1)
 
 
 class FunkSVD(MatrixFactorization):
@@ -75,10 +86,10 @@ class FunkSVD(MatrixFactorization):
 
     Example
     -------
-    >>> model = rb.FunkSVD(films.n_users, films.n_items, dim=2)
-    >>> history = rb.fit(model, rb.everything(films), epochs=100, progress=False)
-    >>> ratings = model.scores(films.history("ann"))[0]         # (4,)
-    >>> bool(ratings[0] > ratings[2])                           # ann gave alien 5 and casino 1
+    >>> model = rb.FunkSVD(3, 4, dim=2)
+    >>> history = rb.fit(model, stars, epochs=100, progress=False)
+    >>> ratings = model.scores(films.history("ann"))[0]             # (4,)
+    >>> bool(ratings[0] > ratings[2])       # ann gave alien 5 and casino 1
     True
     """
 
@@ -175,9 +186,9 @@ class SVDPlusPlus(FunkSVD):
 
     Example
     -------
-    >>> model = rb.SVDPlusPlus(films.n_users, films.n_items, dim=2)
-    >>> history = rb.fit(model, rb.everything(films), epochs=2, progress=False)
-    >>> model.implicit.weight.shape                     # y of each film, and one of padding
+    >>> model = rb.SVDPlusPlus(3, 4, dim=2)
+    >>> history = rb.fit(model, stars, epochs=2, progress=False)
+    >>> model.implicit.weight.shape         # y of each film, and one of padding
     torch.Size([5, 2])
     """
 
@@ -211,8 +222,5 @@ class SVDPlusPlus(FunkSVD):
         penalty = user_length[batch.owner] + q.square().sum(-1) + user_bias.square() + item_bias.square()
         return ((predicted - batch.ratings).square() + self.l2 * penalty).mean()
 
-    def scores(self, context, items=None):
-        vectors = self.user_vectors(context.users, context.items)
-        item_bias = self.item_bias if items is None else self.item_bias[items]
-        bias = self.bias + self.user_bias[context.users][:, None]
-        return products(vectors, self.item.weight, items) + bias + item_bias
+    def vectors(self, context):
+        return self.user_vectors(context.users, self.history(context))

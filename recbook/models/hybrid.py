@@ -53,7 +53,8 @@ class Weighted(Hybrid):
 
     Example
     -------
-    >>> ease, content = rb.EASE(*sizes).fit(split), rb.ContentProfile(*sizes).fit(split)
+    >>> ease = rb.EASE(*sizes).fit(split)
+    >>> content = rb.ContentProfile(*sizes).fit(split)
     >>> mixed = rb.Weighted(ease, content, weight=0.7)
     >>> mixed.top(shop.history(7), k=3)[0].shape
     torch.Size([1, 3])
@@ -99,8 +100,8 @@ class Switching(Hybrid):
 
     Example
     -------
-    >>> ease, popular = rb.EASE(*sizes).fit(split), rb.Popularity(*sizes).fit(split)
-    >>> model = rb.Switching(ease, popular, enough=3)
+    >>> popular = rb.Popularity(*sizes).fit(split)
+    >>> model = rb.Switching(rb.EASE(*sizes).fit(split), popular, enough=3)
     >>> newcomer = rb.Context(items=torch.tensor([[5, -1]]))
     >>> torch.equal(model.top(newcomer, k=3)[0], popular.top(newcomer, k=3)[0])
     True
@@ -143,9 +144,10 @@ class Newcomers(Hybrid):
 
     Example
     -------
-    >>> first, second = rb.EASE(*sizes).fit(split), rb.ContentProfile(*sizes).fit(split)
+    >>> first, second = rb.EASE(*sizes).fit(split), rb.PureSVD(*sizes).fit(split)
     >>> met = torch.bincount(torch.tensor(split.train["item"]), minlength=48)
-    >>> chances = rb.Newcomers(first, second, met, enough=20, share=0.1).scores(shop.history(7)).exp()
+    >>> model = rb.Newcomers(first, second, met, enough=20, share=0.1)
+    >>> chances = model.scores(shop.history(7)).exp()           # (1, n_items)
     >>> round(float(chances[0, met < 20].sum()), 4)
     0.1
     """
@@ -182,7 +184,7 @@ class Cascade(Hybrid):
 
     Example
     -------
-    >>> first, second = rb.PureSVD(*sizes, dim=8).fit(split), rb.EASE(*sizes).fit(split)
+    >>> first, second = rb.EASE(*sizes).fit(split), rb.IALS(*sizes).fit(split)
     >>> found = first.top(shop.history(7), k=10)[0]
     >>> ordered = rb.Cascade(first, second, kept=10).top(shop.history(7), k=10)[0]
     >>> set(found[0].tolist()) == set(ordered[0].tolist())

@@ -111,7 +111,7 @@ class ItemKNN(ItemNeighbours):
 
     Example
     -------
-    >>> model = rb.ItemKNN(films.n_users, films.n_items, k=2).fit(rb.everything(films))
+    >>> model = rb.ItemKNN(3, 4, k=2).fit(stars)
     >>> met = films.history("bob")
     >>> films.title(model.top(met, k=1, exclude=met.items)[0][0, 0])
     'casino'
@@ -202,8 +202,8 @@ class UserKNN(Recommender):
 
     Example
     -------
-    >>> model = rb.UserKNN(films.n_users, films.n_items, k=1).fit(rb.everything(films))
-    >>> model.scores(films.history("ann"))              # cat met the same three
+    >>> model = rb.UserKNN(3, 4, k=1).fit(stars)
+    >>> model.scores(films.history("ann"))          # cat met the same three
     tensor([[1., 1., 1., 0.]])
     """
 

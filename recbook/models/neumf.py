@@ -115,7 +115,7 @@ class GMF(NeuralModel):
     -------
     >>> model = rb.GMF(*sizes, dim=8)
     >>> history = rb.fit(model, split, epochs=1, progress=False)
-    >>> model.product.output.shape                      # the weight of each dimension
+    >>> model.product.output.shape          # the weight of each dimension
     torch.Size([8])
     """
 
@@ -170,7 +170,7 @@ class NeuMF(NeuralModel):
     Example
     -------
     >>> gmf, mlp = rb.GMF(*sizes, dim=8), rb.MLP(*sizes, layers=(16, 8))
-    >>> model = rb.NeuMF.joined(gmf, mlp)               # starts from both, once they are trained
+    >>> model = rb.NeuMF.joined(gmf, mlp)   # starts from both, once trained
     >>> model.dim, model.layers
     (8, [16, 8])
     """

@@ -46,7 +46,8 @@ class Observer(Recommender):
 
     Example
     -------
-    >>> chances = rb.Observer(shop).scores(split.test.context(slice(0, 5)))         # (B, n_items)
+    >>> some = split.test.context(slice(0, 5))
+    >>> chances = rb.Observer(shop).scores(some)    # (B, n_items)
     >>> torch.allclose(chances.sum(1), torch.ones(5, dtype=torch.double))
     True
     """
@@ -196,8 +197,8 @@ class TasteObserver(Observer):
 
     Example
     -------
-    >>> models = {"all that is seen": rb.Observer(shop), "taste alone": rb.TasteObserver(shop)}
-    >>> rb.compare(models, on=split.test).better("all that is seen", than="taste alone")
+    >>> models = {"observer": rb.Observer(shop), "taste": rb.TasteObserver(shop)}
+    >>> rb.compare(models, on=split.test).better("observer", than="taste")
     True
     """
 
@@ -224,7 +225,8 @@ class Oracle(Observer):
     Example
     -------
     >>> models = {"oracle": rb.Oracle(shop), "observer": rb.Observer(shop)}
-    >>> rb.compare(models, on=rb.by_time(shop, test=0.8).test).better("oracle", than="observer")
+    >>> result = rb.compare(models, on=rb.by_time(shop, test=0.8).test)
+    >>> result.better("oracle", than="observer")
     True
     """
 

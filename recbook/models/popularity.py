@@ -19,8 +19,8 @@ class Popularity(Recommender):
 
     Example
     -------
-    >>> model = rb.Popularity(films.n_users, films.n_items).fit(rb.everything(films))
-    >>> model.scores(films.history("ann"))              # (B, n_items)
+    >>> model = rb.Popularity(3, 4).fit(stars)
+    >>> model.scores(films.history("ann"))          # (B, n_items)
     tensor([[3., 3., 2., 1.]])
     """
 
@@ -57,8 +57,8 @@ class PersonalPopularity(Popularity):
 
     Example
     -------
-    >>> log = rb.from_frame({"user": ["ann"] * 4, "item": ["tea", "pot", "tea", "cup"]})
-    >>> model = rb.PersonalPopularity(log.n_users, log.n_items).fit(rb.everything(log))
+    >>> log = rb.from_frame({"user": ["ann"] * 3, "item": ["tea", "pot", "tea"]})
+    >>> model = rb.PersonalPopularity(1, 2).fit(rb.everything(log))
     >>> log.title(model.top(log.history("ann"), k=1)[0][0, 0])
     'tea'
     """

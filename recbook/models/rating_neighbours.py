@@ -43,8 +43,9 @@ class RatingKNN(Bias):
 
     Example
     -------
-    >>> model = rb.RatingKNN(films.n_users, films.n_items, k=1, by="user").fit(rb.everything(films))
-    >>> rating = model.scores(films.history("ann"), torch.tensor([[3]]))            # (1, 1)  dune, by ann
+    >>> model = rb.RatingKNN(3, 4, k=1, by="user").fit(stars)
+    >>> dune = torch.tensor([[3]])
+    >>> rating = model.scores(films.history("ann"), dune)           # (1, 1)
     >>> bool(1 <= rating <= 5)
     True
     """
@@ -142,8 +143,8 @@ class KNNBaseline(RatingKNN):
 
     Example
     -------
-    >>> model = rb.KNNBaseline(films.n_users, films.n_items, k=2).fit(rb.everything(films))
-    >>> model.scores(films.history("bob")).shape        # a rating of each film
+    >>> model = rb.KNNBaseline(3, 4, k=2).fit(stars)
+    >>> model.scores(films.history("bob")).shape    # a rating of each film
     torch.Size([1, 4])
     """
 

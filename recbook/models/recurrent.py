@@ -33,9 +33,10 @@ class GRU4Rec(SequenceModel):
 
     Example
     -------
-    >>> model = rb.GRU4Rec(*sizes, dim=8, length=10, hidden=16, cell="lstm", behaviours=True)
+    >>> model = rb.GRU4Rec(*sizes, dim=8, length=10, hidden=16, behaviours=True)
     >>> history = rb.fit(model, split, epochs=1, progress=False)
-    >>> model.states(split.test.context(slice(0, 5), length=10)).shape      # (B, L, D)
+    >>> some = split.test.context(slice(0, 5), length=10)
+    >>> model.states(some).shape            # (B, L, D)
     torch.Size([5, 10, 8])
     """
 

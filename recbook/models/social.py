@@ -34,8 +34,9 @@ class Friends(Recommender):
 
     Example
     -------
-    >>> log = rb.from_frame({"user": ["ann", "bob"], "item": ["tea", "pot"]}, friends={"who": ["ann"], "whom": ["bob"]})
-    >>> model = rb.Friends(log.n_users, log.n_items).fit(rb.everything(log))
+    >>> log = rb.from_frame({"user": ["ann", "bob"], "item": ["tea", "pot"]},
+    ...                     friends={"who": ["ann"], "whom": ["bob"]})
+    >>> model = rb.Friends(2, 2).fit(rb.everything(log))
     >>> log.title(model.top(log.history("ann"), k=1)[0][0, 0])
     'pot'
     """

@@ -126,7 +126,7 @@ def load_data(source):
     known = {field.name: field.default for field in fields(Parameters)}
     try:
         dataset = rb.load("shop", **read_settings(parameters.split(","), known, "parameter of the shop"))
-    except ValueError as problem:
+    except DataError as problem:
         raise DataError(f"{source['dataset']}: {problem}") from None
     return replace(dataset, name=source["dataset"])  # a checkpoint of one shop is not resumed on another
 

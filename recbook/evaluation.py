@@ -90,7 +90,7 @@ def evaluate(model, cases, metrics=METRICS, seed=0):
     cases : Cases
         `split.test` or `split.validation`.
     metrics : sequence
-        Names: HR, Recall, Precision, NDCG, MRR and MAP, with a cut as in "NDCG@10"; RMSE and MAE. Or functions of
+        Names: HR, Recall, Precision, NDCG, MRR and MAP, with a cut as in `"NDCG@10"`; RMSE and MAE. Or functions of
         `Ranks` that return one number a case (N,).
     seed : int
         Items with equal scores are put in random order, a new one for each case.
@@ -351,7 +351,7 @@ class Comparison:
     Attributes
     ----------
     reports : dict
-        {name of a model: Report}
+        {name of a model: `Report`}
     cases : Cases or None
         The questions that were asked.
     """

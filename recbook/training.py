@@ -74,7 +74,7 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
         Stop after this many validations without a better one, and go back to the best. None trains all epochs and
         keeps the last; validation is then only measured if `metric` is named.
     metric : str or None
-        What validation measures ("NDCG@10" by default; RMSE and MAE are better when smaller).
+        What validation measures (`"NDCG@10"` by default; RMSE and MAE are better when smaller).
     device : "auto", "cpu", "cuda", ...
     seed : int
         Of the shuffles and the negatives. Seed the initial weights by `seed_everything` before building the model.

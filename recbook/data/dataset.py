@@ -4,6 +4,7 @@ import re
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Integral
 from typing import Any, Callable
 
 import numpy as np
@@ -126,6 +127,8 @@ class Dataset:
         UnknownName
             No user has that id.
         """
+        if length is not None and (not isinstance(length, Integral) or length < 0):
+            raise DataError(f"length={length!r}: a whole number of events, or None for all.")
         ids = [who] if isinstance(who, str) or not hasattr(who, "__iter__") else list(who)
         rows = [self.find_user(one) for one in ids]
         if None in rows:

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
@@ -21,13 +22,13 @@ class Context:
 
     Attributes
     ----------
-    users : (B,)
+    users : tensor (B,)
         Numbers of the users.
-    items, behaviours, ratings, times, sessions : (B, L)
+    items, behaviours, ratings, times, sessions : tensors (B, L)
         The history, oldest first, then -1 (ratings: NaN) up to L.
-    now : (B,)
+    now : tensor (B,)
         When the question is asked, in seconds since 1970.
-    users_table, items_table : (B,)
+    users_table, items_table : tensors (B,)
         Whose numbers these are: `Ids.users_table` and `items_table` of the data set, which a model compares with those
         that it was trained on.
 
@@ -307,7 +308,7 @@ class Sealed:
 
 def history(log, users, now, length=None):
     """The `Context` of questions about users (B,) of a `Log`, asked at `now` (B,), after all that it holds of them."""
-    nothing, users = np.array([], dtype=np.int64), np.asarray(users)
+    nothing, users = np.array([], dtype=np.int64), np.asarray(users, dtype=np.int64)
     cases = Cases(log, users=users, ends=log.starts[users + 1], now=np.asarray(now), case=nothing, target=nothing,
                   n_items=0)
     return cases.context(length=length)
@@ -450,7 +451,7 @@ def by_time(dataset, validation=0.1, test=0.1, mask="default"):
 def what_to_mask(mask, dataset):
     """"known", "train" or None, as `leave_last_out` explains them."""
     if mask not in ("default", "known", "train", None):
-        raise ValueError(f"mask is 'default', 'known', 'train' or None, not {mask!r}")
+        raise DataError(f"mask is 'default', 'known', 'train' or None, not {mask!r}")
     return (None if dataset.items_return else "known") if mask == "default" else mask
 
 
@@ -563,6 +564,8 @@ def random_folds(dataset, folds=5, seed=0):
     [3, 3, 3]
     """
     events = dataset.interactions
+    if not isinstance(folds, Integral) or not 2 <= folds <= len(events):
+        raise DataError(f"folds={folds!r}: a whole number from 2 to that of the interactions, {len(events):,}.")
     order = np.arange(len(events))
     np.random.RandomState(seed).shuffle(order)
     if "row" in events:  # the line of the source's file: the folds are drawn over these
@@ -585,5 +588,6 @@ def rating_split(name, dataset, test_rows):
 
 def shares(validation, test):
     """Refuse shares that leave nothing to train on."""
-    if not (0 < test < 1 and 0 <= validation < 1 and validation + test < 1):
-        raise ValueError(f"validation={validation} and test={test} must be shares that leave some to train on")
+    numbers = all(isinstance(share, Real) for share in (validation, test))
+    if not (numbers and 0 < test < 1 and 0 <= validation < 1 and validation + test < 1):
+        raise DataError(f"validation={validation} and test={test} must be shares that leave some to train on")

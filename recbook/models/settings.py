@@ -2,10 +2,14 @@
 
 import inspect
 import math
+import re
 from functools import wraps
 from numbers import Integral, Real
 
 from recbook.errors import ModelError
+
+
+OF_MEMORY = re.compile("alloc|out of memory|size calculation overflowed")
 
 
 def whole(at_least):
@@ -24,6 +28,7 @@ COUNT, NATURAL = whole(1), whole(0)
 READS = "a whole number of at least 1, or None", lambda value: value is None or is_whole(value) and value >= 1
 NUMBER = "a number of at least 0", lambda value: is_number(value) and value >= 0
 SHARE = "a share of at least 0 and below 1", lambda value: is_number(value) and 0 <= value < 1
+SEED = "a whole number from 0 to 4294967295", lambda value: is_whole(value) and 0 <= value < 2**32
 FLAG = "True or False", lambda value: isinstance(value, bool)
 WIDTHS = ("the width of at least one layer, each 1 or more, as in (64, 32)",
           lambda value: isinstance(value, list | tuple) and len(value) and all(is_whole(x) and x > 0 for x in value))
@@ -32,10 +37,11 @@ NAMES = ("a tuple of names, as in ('category', 'brand')",
 
 KINDS = {
     COUNT: "n_users n_items dim hidden length k blocks heads sweeps horizontal vertical targets n_features n_values "
-           "n_words words",
-    NATURAL: "negatives seed",
-    READS: "reads stride",
-    NUMBER: "l2 l2_item l2_user shrink unmet_weight exponent prior alpha beta",
+           "n_words words candidates batch_size validate_every",
+    NATURAL: "negatives epochs",
+    SEED: "seed",
+    READS: "reads stride patience",
+    NUMBER: "learning_rate l2 l2_item l2_user shrink unmet_weight exponent prior alpha beta",
     SHARE: "dropout output_dropout id_dropout",
     FLAG: "behaviours pauses picture ids mixed as_coded",
     WIDTHS: "layers",
@@ -44,18 +50,30 @@ KINDS = {
 SETTINGS = {name: kind for kind, names in KINDS.items() for name in names.split()}
 
 
-def checked(constructor):
-    """The constructor, which refuses a setting that cannot be, in one line and by its name."""
-    signature = inspect.signature(constructor)
+def check(name, value):
+    """Refuse a setting that cannot be, in one line and by its name."""
+    what, fits = SETTINGS.get(name, (None, None))
+    if fits and not fits(value):
+        raise ModelError(f"{name}={value!r}: {what}.")
 
-    @wraps(constructor)
-    def build(self, *arguments, **named):
-        bound = signature.bind(self, *arguments, **named)
-        for name, value in bound.arguments.items():
-            what, fits = SETTINGS.get(name, (None, None))
-            if fits and not fits(value):
-                raise ModelError(f"{name}={value!r}: {what}.")
-        constructor(self, *arguments, **named)
 
-    build.__doc__ = build.__doc__ or "Its settings are explained above."   # or help shows what PyTorch says of its own
-    return build
+def checked(function):
+    """The function or constructor, whose settings are checked before anything is done."""
+    signature = inspect.signature(function)
+
+    @wraps(function)
+    def call(*arguments, **named):
+        given = signature.bind(*arguments, **named).arguments
+        for name, value in given.items():
+            check(name, value)
+        try:
+            return function(*arguments, **named)
+        except (MemoryError, RuntimeError) as problem:                  # PyTorch has no error of its own for memory
+            if function.__name__ != "__init__" or not (isinstance(problem, MemoryError) or OF_MEMORY.search(str(problem))):
+                raise
+            sizes = ", ".join(f"{name}={value}" for name, value in given.items() if is_whole(value))
+            raise ModelError(f"{type(arguments[0]).__name__} of {sizes} needs more memory than there is.") from None
+
+    if function.__name__ == "__init__":                                 # or help shows what PyTorch says of its own
+        call.__doc__ = call.__doc__ or "Its settings are explained above."
+    return call

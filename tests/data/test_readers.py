@@ -66,7 +66,7 @@ def test_ties_in_time_keep_the_order_of_the_file(write):
     ("1::10::nan::200\n", "ml-1m/ratings.dat, line 1: rating is 'nan'"),
     ("1::10::5::200\n1::20::-5::200\n", "row 2: -5.0 is no rating"),
     ("1::10::5::-1\n", "row 1: -1 is no time in seconds"),
-    ("1::10::5::978300760000\n", "if these are milliseconds, divide by 1000"),
+    ("1::10::5::978300760000\n", "if these are milliseconds, say"),
     ("", "ml-1m/ratings.dat: the file is empty"),
     (b"1::10::5::200\n1::\xe9::5::200\n", "ml-1m/ratings.dat, line 2: byte 0xe9 is no utf-8 text"),
 ])

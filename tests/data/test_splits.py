@@ -59,7 +59,7 @@ def test_what_a_user_is_known_to_have_is_masked_unless_items_return():
     assert returning.items_return and leave_last_out(returning).test.masked is None
     assert leave_last_out(returning, mask="train").test.masked.toarray().tolist() == [[1]]
     assert leave_last_out(SMALL, mask=None).test.masked is None
-    with pytest.raises(ValueError, match="mask is"):
+    with pytest.raises(DataError, match="mask is"):
         leave_last_out(SMALL, mask="all")
 
 
@@ -102,10 +102,10 @@ def test_by_ratio_rounds_the_earlier_parts_up():
     assert 0 not in single.test.users and (0, 0) in pairs(single.train)       # ceil(0.7) = 1: a single item trains
 
 
-@pytest.mark.parametrize("validation, test", [(0.5, 0.5), (0, 0), (0, 1), (-0.1, 0.2)])
+@pytest.mark.parametrize("validation, test", [(0.5, 0.5), (0, 0), (0, 1), (-0.1, 0.2), (0, "x"), (0, float("nan"))])
 @pytest.mark.parametrize("cut", [by_time, by_ratio])
 def test_shares_must_leave_something_to_train_on(cut, validation, test):
-    with pytest.raises(ValueError, match="shares"):
+    with pytest.raises(DataError, match="shares"):
         cut(SMALL, validation=validation, test=test)
 
 
@@ -128,6 +128,12 @@ def test_random_folds_are_those_of_surprise(n, folds, seed):
         start, stop = stop, stop + n // folds + (fold < n % folds)
         assert sorted(split.test.target) == sorted(rows[start:stop])
     assert stop == n
+
+
+@pytest.mark.parametrize("folds", [0, 1, -1, 2.5, "x", 1000])
+def test_so_many_folds_cannot_be(folds):
+    with pytest.raises(DataError, match=f"folds={folds!r}: a whole number from 2"):
+        random_folds(rated(6), folds)
 
 
 def test_a_rating_is_asked_with_all_the_training_ratings_of_its_user():

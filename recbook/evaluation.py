@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from recbook.data.batches import Negatives
-from recbook.data.splits import Cases, binary_matrix
+from recbook.data.splits import Cases, Sealed, binary_matrix
 from recbook.errors import ModelError, UnknownName
 from recbook.metrics import LOWER_IS_BETTER, RATING, Ranks, parse
 from recbook.models.base import Recommender, best
@@ -134,7 +134,7 @@ def evaluate(model, cases, metrics=METRICS, seed=0):
 
 def refuse_no_cases(cases):
     """Refuse what asks nothing."""
-    if not isinstance(cases, Cases):
+    if not isinstance(cases, Cases | Sealed):
         raise ModelError(f"Models are measured on the cases of a split, split.test or split.validation; this is "
                          f"{'None, so the split has no such part' if cases is None else f'a {type(cases).__name__}'}.")
     if not len(cases):

@@ -71,7 +71,7 @@ class ShopFront:
         for model in (retriever, ranker):
             if getattr(model, "n_items", dataset.n_items) != dataset.n_items:
                 raise ModelError(f"{type(model).__name__} ranks {model.n_items:,} items, and {dataset.name} has "
-                                 f"{dataset.n_items:,}: recbook.carry_over(model, dataset) takes it to them.")
+                                 f"{dataset.n_items:,}: train it on these.")
             if isinstance(model, Recommender):
                 model.refuse_strangers(splits.history(self.log, [0], [0]))
         count = np.bincount(dataset.interactions["item"], minlength=dataset.n_items)

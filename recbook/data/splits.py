@@ -285,6 +285,8 @@ class Split:
 
     def trains_on_the_future(self):
         """Share of test cases asked at a time before some training interaction: what a clock would not allow."""
+        if not self.dataset.clock:
+            raise DataError(f"{self.dataset.name}: there are no timestamps, so nothing says what was later.")
         return float((self.test.now < self.train["timestamp"].max()).mean())
 
     def __repr__(self):
@@ -382,7 +384,7 @@ def leave_last_out(dataset, mask="default"):
     ------
     DataError
         No user has three interactions.
-    ValueError
+    DataError
         `mask` is none of these.
 
     Example
@@ -421,7 +423,7 @@ def by_time(dataset, validation=0.1, test=0.1, mask="default"):
     ------
     DataError
         The data have no times, or too coarse ones.
-    ValueError
+    DataError
         Shares that leave nothing to train on, or a `mask` that is none of these.
 
     Example
@@ -493,7 +495,7 @@ def by_ratio(dataset, validation=0.1, test=0.2, mask="default"):
     ------
     DataError
         Nobody has so many interactions that a share of them can be held out.
-    ValueError
+    DataError
         Shares that leave nothing to train on, or a `mask` that is none of these.
 
     Example

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from recbook.data.features import TEXT, parts_of
+from recbook.data.features import TEXT, parts_of, refuse_measurements
 from recbook.data.splits import everything
 from recbook.errors import ModelError
 from recbook.models.base import Recommender, interaction_matrix, products
@@ -62,6 +62,8 @@ class ContentProfile(Recommender):
                              f"{', '.join(found.columns)}. Name some of them: columns=(...).")
         parts = []
         for column in columns:
+            if column not in TEXT:
+                refuse_measurements(found[column], column, split.dataset.name)
             vectorizer = TfidfVectorizer(analyzer="word" if column in TEXT else parts_of, dtype=np.float32,
                                          max_features=self.n_features // len(columns))
             values = found[column].map(lambda value: value if isinstance(value, tuple) else str(value), na_action="ignore")

@@ -72,6 +72,11 @@ class SequenceModel(Recommender):
             self.pause = nn.Embedding(PAUSES, dim)
             nn.init.zeros_(self.pause.weight)
 
+    def start(self, split):
+        if self.pauses and not split.dataset.clock:
+            raise ModelError(f"{split.dataset.name} has no timestamps, and pauses=True reads how long somebody was away: leave "
+                             "it out.")
+
     def states(self, context):
         """The state after each event: (B, L, D)."""
         real = context.items >= 0

@@ -190,6 +190,10 @@ def test_what_was_not_for_sale_is_no_negative():
 
 def test_where_only_the_order_is_known_all_that_was_met_was_always_for_sale():
     model, split = started()
+    assert not split.dataset.clock
+    for cut in (split, recbook.random_folds(split.dataset)[0]):         # of which the second leaves gaps in the numbers
+        since = features.for_sale_since(cut)
+        assert since.tolist() == [0 if item in set(cut.train["item"]) else features.NEVER for item in range(ITEMS)]
     assert model.since.tolist() == [0 if item in set(split.train["item"]) else features.NEVER for item in range(ITEMS)]
 
 

@@ -1,4 +1,4 @@
-"""Every public name stands on the page of all names, says what it takes and what it raises, and shows how it is used."""
+"""Every public name stands on the page of all names, says what it takes and raises, and shows how it is used."""
 
 import ast
 import doctest
@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 import recbook as rb
-from recbook.models.settings import SETTINGS
+from recbook.settings import SETTINGS
 
 PAGE = (Path(__file__).parents[1] / "chapters" / "api.md").read_text()
 ENTRIES = re.findall(r"^\.\. (?:auto\w+:: recbook\.|data:: )(\w+)\b(?!\.)", PAGE, flags=re.M)
 OVERVIEW = re.findall(r"`(\w+)`", PAGE.partition(".. currentmodule:: recbook")[2].partition("```")[0])
-NEEDS = {"ContentProfile": "sklearn", "Newcomers": "sklearn", "ShopFront": "faiss", "Weighted": "sklearn",
+NEEDS = {"ContentProfile": "sklearn", "ShopFront": "faiss", "Weighted": "sklearn",
          "from_parquet": "pyarrow", "lists": "pyarrow"}
 ERRORS = {"DataError", "ModelError", "UnknownName"}
 
@@ -54,8 +54,8 @@ def raised(value, seen):
     found = {node.exc.func.id for node in ast.walk(tree) if isinstance(node, ast.Raise)
              and isinstance(node.exc, ast.Call) and isinstance(node.exc.func, ast.Name)}
     module = inspect.getmodule(value)
-    for node in ast.walk(tree):
-        called = getattr(module, node.func.id, None) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
+    calls = [node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    for called in (getattr(module, name, None) for name in calls):
         if inspect.isfunction(called) and called.__module__ == module.__name__:
             found |= raised(called, seen)
     return found & ERRORS
@@ -73,9 +73,9 @@ def names():
 def test_a_name_is_explained_on_the_page(name):
     assert ENTRIES.count(name) == 1
     value, told = getattr(rb, name), sections(documentation(name))
-    assert "Example" in told
     if isinstance(value, dict):
         return
+    assert "Example" in told
     missing = parameters(value) - told.get("Parameters", set()) - told.get("Attributes", set())
     assert missing == set(), "parameters that nothing is said of"
     raises = raised(value, set())
@@ -104,6 +104,7 @@ def test_its_example_runs(name, names, tmp_path, monkeypatch):
 @pytest.mark.parametrize("model", ["SASRec", "EASE", "Recommender"])
 def test_help_shows_what_is_ours_before_what_is_pytorchs(model):
     text = pydoc.plain(pydoc.render_doc(getattr(rb, model)))
-    ours = [match.start() for match in re.finditer(r"(defined here|inherited from recbook\.[\w.]+):$", text, flags=re.M)]
-    assert max(ours) < text.index("inherited from torch.")
-    assert "Initialize internal Module state" not in text[:text.index("inherited from torch.")]
+    ours = re.finditer(r"(defined here|inherited from recbook\.[\w.]+):$", text, flags=re.M)
+    first_of_torch = text.index("inherited from torch.")
+    assert max(match.start() for match in ours) < first_of_torch
+    assert "Initialize internal Module state" not in text[:first_of_torch]          # what PyTorch says of its own

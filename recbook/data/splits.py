@@ -237,6 +237,11 @@ class Split:
     train_and_validation : DataFrame or None
         What trains after `refit()`.
 
+    Raises
+    ------
+    DataError
+        The test is looked at though the split is `sealed()`, or data without times are asked what was later.
+
     Example
     -------
     >>> len(split.train), len(split.validation), len(split.test)
@@ -383,9 +388,7 @@ def leave_last_out(dataset, mask="default"):
     Raises
     ------
     DataError
-        No user has three interactions.
-    DataError
-        `mask` is none of these.
+        No user has three interactions, or `mask` is none of these.
 
     Example
     -------
@@ -422,9 +425,8 @@ def by_time(dataset, validation=0.1, test=0.1, mask="default"):
     Raises
     ------
     DataError
-        The data have no times, or too coarse ones.
-    DataError
-        Shares that leave nothing to train on, or a `mask` that is none of these.
+        The data have no times, or too coarse ones; shares that leave nothing to train on; a `mask` that is none of
+        these.
 
     Example
     -------
@@ -494,9 +496,8 @@ def by_ratio(dataset, validation=0.1, test=0.2, mask="default"):
     Raises
     ------
     DataError
-        Nobody has so many interactions that a share of them can be held out.
-    DataError
-        Shares that leave nothing to train on, or a `mask` that is none of these.
+        Nobody has so many interactions that a share of them can be held out; shares that leave nothing to train on; a
+        `mask` that is none of these.
 
     Example
     -------
@@ -557,6 +558,11 @@ def random_folds(dataset, folds=5, seed=0):
     -------
     splits : list of Split
         One a fold, each without validation.
+
+    Raises
+    ------
+    DataError
+        `folds` is not a whole number from 2 to that of the interactions.
 
     Example
     -------

@@ -12,7 +12,7 @@ from recbook.data.splits import Cases, Sealed, binary_matrix
 from recbook.errors import ModelError, UnknownName
 from recbook.metrics import LOWER_IS_BETTER, RATING, Ranks, parse
 from recbook.models.base import Recommender, best
-from recbook.models.settings import check
+from recbook.settings import check
 
 METRICS = ("HR@10", "NDCG@10", "MRR")
 PARTS = ("all", "again", "new")  # of the questions, by their answer

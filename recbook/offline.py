@@ -13,7 +13,7 @@ import torch
 from recbook.data import splits
 from recbook.errors import DataError, ModelError
 from recbook.evaluation import blocks
-from recbook.models.settings import check
+from recbook.settings import check
 
 SCORES = 20_000_000     # held at a time: 80 MB
 

@@ -13,7 +13,7 @@ from recbook.data.splits import Context
 from recbook.errors import DataError, ModelError, shown
 from recbook.evaluation import device_of
 from recbook.models.base import Recommender
-from recbook.models.settings import check, is_whole
+from recbook.settings import check, is_whole
 
 
 class ShopFront:

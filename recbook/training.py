@@ -13,7 +13,7 @@ from recbook.checkpoints import resume_run, save_run
 from recbook.errors import ModelError
 from recbook.evaluation import LOWER_IS_BETTER, evaluate
 from recbook.models.base import refuse_sizes
-from recbook.models.settings import checked
+from recbook.settings import checked
 
 PRECISIONS = ("float32", "bfloat16")
 

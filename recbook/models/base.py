@@ -9,7 +9,7 @@ from torch import nn
 
 from recbook.data.histories import latest
 from recbook.errors import ModelError
-from recbook.models.settings import check, checked
+from recbook.settings import check, checked
 
 
 class Recommender(nn.Module):

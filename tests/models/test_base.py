@@ -12,7 +12,7 @@ from recbook import MODELS, Recommender
 from recbook.data.splits import Context
 from recbook.errors import ModelError, UnknownName
 from recbook.models import find_model
-from recbook.models.settings import SETTINGS
+from recbook.settings import SETTINGS
 from recbook.models.base import interaction_matrix, products, select
 
 

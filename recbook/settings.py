@@ -57,21 +57,25 @@ def check(name, value):
         raise ModelError(f"{name}={value!r}: {what}.")
 
 
+def given(function, arguments, named):
+    """What a function is given, {name: value}, each checked."""
+    found = inspect.signature(function).bind(*arguments, **named).arguments
+    for name, value in found.items():
+        check(name, value)
+    return found
+
+
 def checked(function):
     """The function or constructor, whose settings are checked before anything is done."""
-    signature = inspect.signature(function)
-
     @wraps(function)
     def call(*arguments, **named):
-        given = signature.bind(*arguments, **named).arguments
-        for name, value in given.items():
-            check(name, value)
+        settings = given(function, arguments, named)
         try:
             return function(*arguments, **named)
         except (MemoryError, RuntimeError) as problem:                  # PyTorch has no error of its own for memory
             if function.__name__ != "__init__" or not (isinstance(problem, MemoryError) or OF_MEMORY.search(str(problem))):
                 raise
-            sizes = ", ".join(f"{name}={value}" for name, value in given.items() if is_whole(value))
+            sizes = ", ".join(f"{name}={value}" for name, value in settings.items() if is_whole(value))
             raise ModelError(f"{type(arguments[0]).__name__} of {sizes} needs more memory than there is.") from None
 
     if function.__name__ == "__init__":                                 # or help shows what PyTorch says of its own

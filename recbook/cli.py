@@ -325,6 +325,8 @@ def open_run(args, device="cpu", grown=False):
             raise ModelError(f"No run in {RUNS}/: train a model first, as in `recbook train --model bpr-mf`.")
         folder = runs[-1].parent
         note(f"The latest run is {folder}.")
+    if not (Path(folder) / "model.json").exists() and (Path(folder) / "run.json").exists():
+        raise ModelError(f"The training in {folder} was interrupted: the same `recbook train` with --resume goes on.")
     model, about = rb.load_model(folder, device)
     if "source" not in about:
         raise ModelError(f"{folder} was not made by `recbook train`: it does not say which data it is about.")

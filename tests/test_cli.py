@@ -179,6 +179,8 @@ def test_an_interrupted_training_says_how_to_go_on_and_does(tmp_path, monkeypatc
     done = len(json.loads(checkpoint.read_text())["history"])
 
     monkeypatch.chdir(tmp_path)
+    assert main(["evaluate", "runs/shop-bpr-mf"]) == 1
+    assert "was interrupted: the same `recbook train` with --resume goes on" in capsys.readouterr().err
     assert main([*command, "--epochs", str(done + 1), "--resume", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["epochs"] == done + 1
     assert main([*command, "--seed", "7", "--resume"]) == 1

@@ -41,6 +41,21 @@ def test_top_leaves_out_what_each_case_excludes():
     assert Fixed([0.1, 0.9, -1.0, 0.5]).top(TWO, k=2, exclude=exclude)[0].tolist() == [[3, 0], [1, 2]]
 
 
+def test_a_question_goes_to_where_the_model_is():
+    class Elsewhere(Recommender):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("weight", torch.zeros(4, device="meta"))
+
+        def scores(self, context, items=None):
+            self.asked_on = {value.device.type for value in vars(context).values() if value is not None}
+            return self.weight.expand(len(context), -1)
+
+    model = Elsewhere()
+    model.top(Context(users=torch.tensor([0]), items=torch.tensor([[1]]), now=torch.tensor([5])), k=2)
+    assert model.asked_on == {"meta"}
+
+
 def test_excluding_does_not_change_the_models_own_scores():
     model = Fixed([0.1, 0.9])
     model.top(TWO, k=1, exclude=torch.tensor([[1], [1]]))

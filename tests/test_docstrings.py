@@ -94,6 +94,7 @@ def test_its_example_runs(name, names, tmp_path, monkeypatch):
     if name in NEEDS:
         pytest.importorskip(NEEDS[name])
     monkeypatch.chdir(tmp_path)
+    rb.seed_everything(0)
     example = doctest.DocTestParser().get_doctest(documentation(name), names, name, None, 0)
     assert 1 <= len(example.examples) <= 6
     said = []

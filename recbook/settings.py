@@ -28,6 +28,7 @@ COUNT, NATURAL = whole(1), whole(0)
 READS = "a whole number of at least 1, or None", lambda value: value is None or is_whole(value) and value >= 1
 NUMBER = "a number of at least 0", lambda value: is_number(value) and value >= 0
 SHARE = "a share of at least 0 and below 1", lambda value: is_number(value) and 0 <= value < 1
+PART = "a share of 0 to 1", lambda value: is_number(value) and 0 <= value <= 1
 SEED = "a whole number from 0 to 4294967295", lambda value: is_whole(value) and 0 <= value < 2**32
 FLAG = "True or False", lambda value: isinstance(value, bool)
 WIDTHS = ("the width of at least one layer, each 1 or more, as in (64, 32)",
@@ -37,11 +38,12 @@ NAMES = ("a tuple of names, as in ('category', 'brand')",
 
 KINDS = {
     COUNT: "n_users n_items dim hidden length k blocks heads sweeps horizontal vertical targets n_features n_values "
-           "n_words words candidates batch_size validate_every",
+           "n_words words candidates batch_size validate_every kept enough",
     NATURAL: "negatives epochs",
+    PART: "weight share",
     SEED: "seed",
     READS: "reads stride patience",
-    NUMBER: "learning_rate l2 l2_item l2_user shrink unmet_weight exponent prior alpha beta",
+    NUMBER: "learning_rate half l2 l2_item l2_user shrink unmet_weight exponent prior alpha beta",
     SHARE: "dropout output_dropout id_dropout",
     FLAG: "behaviours pauses picture ids mixed as_coded",
     WIDTHS: "layers",

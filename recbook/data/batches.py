@@ -119,11 +119,7 @@ class Ratings:
     """A user, an item and the rating they gave it."""
 
     def prepare(self, split, device="cpu"):
-        if "rating" not in split.train:
-            raise DataError(f"{split.dataset.name} has no ratings; models of clicks (bpr-mf, ials, ease) can learn from it.")
-        rated = split.train.dropna(subset="rating")
-        if rated.empty:
-            raise DataError(f"No interaction in the training part of {split.dataset.name} has a rating.")
+        rated = split.rated()
         self.users, self.items = (torch.tensor(rated[name].to_numpy(), device=device) for name in ("user", "item"))
         self.ratings = torch.tensor(rated["rating"].to_numpy(np.float32), device=device)
         return self

@@ -278,6 +278,15 @@ class Split:
             found.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
         return found.hexdigest()
 
+    def rated(self):
+        """The training interactions that were given a rating, of which there are some."""
+        if "rating" not in self.train:
+            raise DataError(f"{self.dataset.name} has no ratings; models of clicks (bpr-mf, ials, ease) can learn from it.")
+        rated = self.train.dropna(subset="rating")
+        if rated.empty:
+            raise DataError(f"No interaction in the training part of {self.dataset.name} has a rating.")
+        return rated
+
     def refit(self):
         """The same split with the validation part moved into training: for the final fit before the test."""
         if self.train_and_validation is None:

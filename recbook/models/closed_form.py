@@ -46,7 +46,7 @@ class Bias(Recommender):
         self.register_buffer("item_bias", torch.zeros(n_items))
 
     def fit(self, split):
-        rated = split.train.dropna(subset="rating")
+        rated = split.rated()
         user, item, rating = (rated[name].to_numpy() for name in ("user", "item", "rating"))
         mean = rating.mean()
         of_user, of_item = np.zeros(self.n_users), np.zeros(self.n_items)

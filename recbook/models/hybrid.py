@@ -20,6 +20,9 @@ class Hybrid(Recommender):
 
     def __init__(self, first, second):
         super().__init__()
+        for model in (first, second):
+            if not hasattr(model, "scores"):
+                raise ModelError(f"A {type(self).__name__} is made of two models, not of a {type(model).__name__}.")
         self.first, self.second = first, second
         self.reads = None if None in (first.reads, second.reads) else max(first.reads, second.reads)
 
@@ -62,10 +65,6 @@ class Weighted(Hybrid):
 
     def __init__(self, first, second, weight=0.5, half=0.0, met=None):
         super().__init__(first, second)
-        if not 0 <= weight <= 1:
-            raise ModelError(f"weight={weight}: the share of the first model is between 0 and 1.")
-        if half < 0:
-            raise ModelError(f"half={half}: a number of events, 0 or more.")
         if half and met is None:
             raise ModelError("half needs met: how many events of each user the first model was trained on.")
         self.weight, self.half = weight, half
@@ -109,8 +108,6 @@ class Switching(Hybrid):
 
     def __init__(self, first, second, enough=5):
         super().__init__(first, second)
-        if enough < 1:
-            raise ModelError(f"enough={enough}: at least 1 event.")
         self.enough = enough
         self.reads = self.reads if self.reads is None else max(self.reads, enough)
 
@@ -193,8 +190,6 @@ class Cascade(Hybrid):
 
     def __init__(self, first, second, kept=50):
         super().__init__(first, second)
-        if kept < 1:
-            raise ModelError(f"kept={kept}: at least 1 item.")
         self.kept = kept
 
     def scores(self, context, items=None):

@@ -73,7 +73,7 @@ class RatingKNN(Bias):
         (self.user_bias if self.by == "user" else self.item_bias).copy_(torch.from_numpy(means - float(self.bias)))
 
     def fit(self, split):
-        rated = split.train.dropna(subset="rating").drop_duplicates(["user", "item"], keep="last")
+        rated = split.rated().drop_duplicates(["user", "item"], keep="last")
         self.fit_centre(split, rated)
         user, item, rating = (rated[name].to_numpy() for name in ("user", "item", "rating"))
         expected = float(self.bias) + self.user_bias.cpu().numpy()[user] + self.item_bias.cpu().numpy()[item]

@@ -10,7 +10,7 @@ import torch
 import recbook
 from recbook import MODELS, Recommender
 from recbook.data.splits import Context
-from recbook.errors import ModelError, UnknownName
+from recbook.errors import DataError, ModelError, UnknownName
 from recbook.models import find_model
 from recbook.settings import SETTINGS
 from recbook.models.base import interaction_matrix, products, select
@@ -218,3 +218,12 @@ def test_a_model_of_other_sizes_is_not_fitted(name):
 def test_a_model_beyond_all_memory_is_refused_in_words():
     with pytest.raises(ModelError, match="BPRMF of n_users=20, n_items=20, dim=999999999999999 needs more memory than there"):
         recbook.BPRMF(20, 20, dim=999999999999999)
+
+
+@pytest.mark.parametrize("name", ["bias", "funk-svd", "svd++", "knn-baseline"])
+def test_a_model_of_ratings_says_that_there_are_none(name):
+    for ratings, says in ({}, "has no ratings; models of clicks"), ({"stars": [None] * 8, "what": "view"}, "has a rating"):
+        frame = pd.DataFrame({"user": [0] * 4 + [1] * 4, "item": [0, 1, 2, 3] * 2} | ratings)
+        data = recbook.from_frame(frame, rating="stars" if ratings else None, behaviour="what" if ratings else None)
+        with pytest.raises(DataError, match=says):
+            recbook.fit(recbook.models.find_model(name)(2, 4), recbook.leave_last_out(data), epochs=1, progress=False)

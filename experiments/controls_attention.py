@@ -6,8 +6,7 @@ mean of customers of the same taste; the loss, then the number of negatives, the
 attentive GRU: without attention, without the dropout at the output, with the last state alone.
 
 controls_attention: all of these. controls_attention_first, controls_attention_within: the GRUs on the first question of
-a visit and on the others. controls_attention_events: the GRU with behaviours and pauses in shops of more events, with
-about as many steps in each.
+a visit and on the others.
 """
 
 import argparse
@@ -21,7 +20,6 @@ from torch import nn
 
 import recbook
 from recbook import results
-from recbook.data.batches import Sequences
 from recbook.data.shop.events import SESSION_GAP
 from recbook.evaluation import Comparison, average
 from recbook.models.self_attention import Block
@@ -230,43 +228,14 @@ def halves(cases):
     return cases.subset(even), cases.subset(~even)
 
 
-def gru_in(n_events, epochs, seeds, kept=None):
-    """The GRU of experiments/shop.py with behaviours and pauses in a shop of so many events: a row, and the shop."""
-    shop = recbook.load("shop", n_events=n_events)
-    split = recbook.by_time(shop)
-    cases = split.test.subset(np.random.default_rng(0).permutation(len(split.test)) < 10_000)
-    ceiling = recbook.evaluate(recbook.Observer(shop), cases, METRICS)
-    settings = {"model": "gru4rec", "epochs": epochs, "batch_size": 2048, "learning_rate": 0.004, "dropout": 0.1,
-                **INPUTS}
-
-    def one(seed):
-        recbook.seed_everything(seed)
-        model = recbook.GRU4Rec(split.n_users, split.n_items, dropout=0.1, **INPUTS)
-        recbook.fit(model, split.refit(), epochs, 2048, 0.004, seed=seed, progress=False, device="cpu",
-                              schedule=lambda share: 1 - share)
-        return recbook.evaluate(model, cases, METRICS, seed=seed)
-
-    reports = [results.kept(kept and kept / f"events-{n_events}-{epochs}-{seed}", lambda: one(seed)) for seed in seeds]
-    steps = sum(1 for _ in Sequences(50).prepare(split.refit()).epoch(settings["batch_size"])) * epochs
-    shares = [report["NDCG@10"] / ceiling["NDCG@10"] for report in reports]
-    measured = {**results.summary(reports), "share": {"value": float(np.mean(shares)), "low": min(shares),
-                                                      "high": max(shares), "values": shares}}
-    return {"title": f"{n_events:,} events, {epochs} epochs", "measured": measured, "published": {}, "source": "",
-            "settings": {**settings, "n_events": n_events, "steps": steps}}, shop
-
-
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="controls_attention", description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", nargs="+", choices=[*ROWS, "events"], default=[*ROWS, "events"], metavar="ROW",
+    parser.add_argument("--only", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW",
                         help="measure these rows: %(choices)s; default: all of them")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--reports", type=Path, help="a folder where each run is kept, so that it need not run again")
     arguments = parser.parse_args(argv)
     seeds, wanted = range(arguments.seeds), [name for name in ROWS if name in arguments.only]
-    if "events" in arguments.only:
-        measure_events(seeds, arguments.reports)
-    if not wanted:
-        return
     shop = recbook.load("shop")
     split = recbook.by_time(shop).refit()
     cases, _ = halves(split.test)
@@ -307,17 +276,6 @@ def main(argv=None):
         results.save_comparison(f"controls_attention_{name}", f"Attentive GRU, questions {PLACES[name]}",
                                 f"{PROTOCOL}; only questions {PLACES[name]}", part, shop, seconds, seeds, settings,
                                 [tuple(pair)])
-
-
-def measure_events(seeds, kept):
-    """Three shops; in the default one as `experiments/shop.py` trains, in the others about as many steps."""
-    for n_events, epochs in ((60_000, 36), (250_000, 16), (1_000_000, 5)):
-        start = time.perf_counter()
-        row, shop = gru_in(n_events, epochs, seeds, kept)
-        print(row["title"], row["measured"]["share"], flush=True)
-        results.save("controls_attention_events", "More events, about as many steps",
-                     "split by time; at most 10,000 test cases, all items ranked; share of the observer's NDCG@10",
-                     {row["title"]: row}, shop, time.perf_counter() - start, seeds)
 
 
 if __name__ == "__main__":

@@ -37,8 +37,8 @@ ROWS = {
     "without p_u": {**CASER, "user": False},
     "ten items": {**CASER, "length": 10, "seeds": 1},
     "one negative": {**CASER, "negatives": 1},
-    "three negatives": {**CASER, "negatives": 3},
-    "twenty negatives": {**CASER, "negatives": 20},
+    "three negatives": {**CASER, "negatives": 3, "seeds": 1},
+    "twenty negatives": {**CASER, "negatives": 20, "seeds": 1},
     "one negative, three targets": {**CASER, "negatives": 1, "targets": 3},
     "three targets": {**CASER, "targets": 3},
     "max-pooled, five items": {"model": "max-pooled-rnn", **SEQUENCE, "length": 5},
@@ -159,7 +159,8 @@ def main(argv=None):
     for name, reads in OBSERVERS.items():
         observer = recbook.Observer(shop, behaviours=False, ratings=False, pauses=False)
         observer.reads, settings[name] = reads, {"reads": reads}
-        reports[name] = recbook.evaluate(observer, cases, ["NDCG@10"])
+        kept = arguments.keep and arguments.keep / f"caser {name}"
+        reports[name] = results.kept(kept, lambda: recbook.evaluate(observer, cases, ["NDCG@10"]))
     results.save_comparison("controls_caser", "Caser, one thing changed at a time", cases.protocol(),
                             Comparison(reports, cases), shop, seconds, range(arguments.seeds), settings, PAIRS)
     for name, (title, rows, kept) in parts_of(cases, split).items():

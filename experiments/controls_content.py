@@ -10,7 +10,8 @@ controls_content_cold: the others, with all items ranked, and (-among) with only
 times.
 
 controls_content_events: of a tenth of the items that were always for sale, drawn at random, all but the last few
-training events are taken away, and these items are asked about; a row for each kind of model and number of events. "-dealt": each item has another item's title and text, drawn at random.
+training events are taken away, and these items are asked about; a row for each kind of model and number of events.
+"-dealt": each item has another item's title and text, drawn at random.
 
 controls_content_always, and _always_cold (cold answers): words, and "-always": every item of the catalogue is turned
 down at every moment, also those that were not for sale before the questions.
@@ -180,9 +181,9 @@ def always(shop, split, seeds):
     seconds = time.perf_counter() - start
     write("controls_content_always", "The shop: words, turned down where they were for sale, and always", split.test,
           found, shop, seconds, seeds, settings)
-    write("controls_content_always_cold", "The same, answers that were met fewer than ten times", split.test.subset(cold),
-          {name: [report.subset(cold) for report in reports] for name, reports in found.items()}, shop, seconds, seeds,
-          settings)
+    write("controls_content_always_cold", "The same, answers that were met fewer than ten times",
+          split.test.subset(cold), {name: [report.subset(cold) for report in reports] for name, reports in found.items()},
+          shop, seconds, seeds, settings)
 
 
 def save(shop, split, found, seeds, seconds):

@@ -182,8 +182,9 @@ def always(shop, split, seeds):
     write("controls_content_always", "The shop: words, turned down where they were for sale, and always", split.test,
           found, shop, seconds, seeds, settings)
     write("controls_content_always_cold", "The same, answers that were met fewer than ten times",
-          split.test.subset(cold), {name: [report.subset(cold) for report in reports] for name, reports in found.items()},
-          shop, seconds, seeds, settings)
+          split.test.subset(cold),
+          {name: [report.subset(cold) for report in reports] for name, reports in found.items()}, shop, seconds, seeds,
+          settings)
 
 
 def save(shop, split, found, seeds, seconds):

@@ -66,8 +66,8 @@ class Statement:
     def __init__(self, tree, own=(), modules=()):
         self.tree, self.code = tree, ast.unparse(tree)
         table = symtable.symtable(self.code, "cell", "exec")
-        given = [name for name in table.get_symbols() if name.is_assigned() or name.is_imported() or name.is_namespace()]
-        self.gives = {name.get_name() for name in given}
+        self.gives = {name.get_name() for name in table.get_symbols()
+                      if name.is_assigned() or name.is_imported() or name.is_namespace()}
         self.takes = {name.get_name() for name in table.get_symbols() if name.is_referenced()}
         self.later = set()
         for scope, later in inner(table):
@@ -116,7 +116,8 @@ class Statement:
     @property
     def seeds(self):
         """Whether it sets the state of random numbers."""
-        return isinstance(self.tree, ast.Expr) and isinstance(self.tree.value, ast.Call) and "seed" in called(self.tree.value)
+        alone = getattr(self.tree, "value", None) if isinstance(self.tree, ast.Expr) else None
+        return isinstance(alone, ast.Call) and "seed" in called(alone)
 
     @property
     def asks(self):

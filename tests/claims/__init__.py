@@ -3,7 +3,7 @@
     TAKEN_OUT = [("what is broken", "part of the assertion that then fails", BREAKAGE), ...]
     RIVALS = [("which rival", "part of the control's assertion that then fails", BREAKAGE), ...]
 
-A breakage is code that runs before the chapter's. Several claims that one breakage makes fail are a tuple and share a run.
+A breakage is code that runs before the chapter's. Claims that one breakage makes fail are a tuple and share a run.
 After the breakage may stand code that makes short what the claims are not about: with it alone they must hold.
 What is in "..." of the text of an assertion is written with '...'; of `a and b` only the part with the text is asked.
 """

@@ -29,11 +29,13 @@ torch.nn.functional.scaled_dot_product_attention = masked
 
 TAKEN_OUT = [
     ("the weights of attention", "seen['attention'] > 0.98", EVEN_WEIGHTS),
-    ("what a visit leads to", "share['caused, in truth'][0] < 0.7", world(intent=0.0, complements=0.0), short(SASRec=0)),
+    ("what a visit leads to", "share['caused, in truth'][0] < 0.7", world(intent=0.0, complements=0.0),
+     short(SASRec=0)),
     ("the sum past attention", "share['attention'].argmin() == 0", NOTHING_GOES_PAST, short(SASRec=2)),
 ]
 RIVALS = [
-    ("the same block, with the sum", "share['attention, no residual'].argmax() == 0", THE_SUM_LEFT_IN, short(SASRec=2)),
+    ("the same block, with the sum", "share['attention, no residual'].argmax() == 0", THE_SUM_LEFT_IN,
+     short(SASRec=2)),
     ("the same training, with the mask", ("loss['without'] < 0.14 * loss['with the mask']",
                                           "quality['without'] < quality['with the mask'] - 0.05"), THE_MASK_LEFT_IN),
 ]

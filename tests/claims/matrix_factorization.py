@@ -13,7 +13,7 @@ recbook.training.fit = fit
 
 TAKEN_OUT = [
     ("no taste to learn", ("hidden.reports['BPR']['NDCG@10'] > 1.7", "share['vectors of BPR'] > 0.5"),
-     world(taste=0.0, intent=0.0)),
+     world(taste=0.0, intent=0.0), short(BPRMF=4)),
 ]
 RIVALS = [
     ("counting in PureSVD's place", "lead['the last ten']['low'] > max(0.01",

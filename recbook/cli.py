@@ -625,6 +625,9 @@ def main(arguments=None):
     except (RecbookError, OSError) as problem:
         note("recbook: " + " ".join(str(problem).split()))
         return 1
+    except MemoryError:
+        note("recbook: this needs more memory than there is: ask for less, by smaller settings or data.")
+        return 1
     except KeyboardInterrupt:
         note("recbook: interrupted" + ("; the same command with --resume goes on" if args.function is train else ""))
         return 130

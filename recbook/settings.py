@@ -55,6 +55,8 @@ SETTINGS = {name: kind for kind, names in KINDS.items() for name in names.split(
 def check(name, value):
     """Refuse a setting that cannot be, in one line and by its name."""
     what, fits = SETTINGS.get(name, (None, None))
+    if fits and is_whole(value) and abs(int(value)) >= 2**63:
+        raise ModelError(f"{name}={value}: too large a number for 64 bits.")
     if fits and not fits(value):
         raise ModelError(f"{name}={value!r}: {what}.")
 

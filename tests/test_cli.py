@@ -270,6 +270,14 @@ def test_a_wrong_training_is_refused(refuses, arguments, because):
     refuses("train", "--dataset" if "--user" not in arguments else "--out", SHOP, *arguments, because=because)
 
 
+def test_memory_that_is_not_there_is_a_line(refuses, monkeypatch):
+    def fit(*given, **named):
+        raise MemoryError
+
+    monkeypatch.setattr(rb, "fit", fit)
+    refuses("train", "--model", "ease", "--dataset", SHOP, "--out", "large", because="needs more memory than there is")
+
+
 def test_an_absent_device_is_refused(refuses, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     refuses("train", "--model", "bpr-mf", "--dataset", SHOP, "--device", "cuda", because="use --device auto")

@@ -75,9 +75,9 @@ class ContentGRU(Recommender):
                  categories=("category", "brand"), text=None, picture=False, ids=False, id_dropout=0.0, profile=(),
                  n_words=2000, n_values=500, words=40):
         super().__init__()
-        if cell not in CELLS:
+        if cell not in tuple(CELLS):
             raise ModelError(f"cell={cell!r}: one of {', '.join(CELLS)}.")
-        if text is not None and text not in READERS:
+        if text is not None and text not in tuple(READERS):
             raise ModelError(f"text={text!r}: None or one of {', '.join(READERS)}.")
         if not (categories or text or picture or ids):
             raise ModelError("An item without categories, text, picture and id is nothing: ask for one of them.")

@@ -218,6 +218,9 @@ def test_a_model_of_other_sizes_is_not_fitted(name):
 def test_a_model_beyond_all_memory_is_refused_in_words():
     with pytest.raises(ModelError, match="BPRMF of n_users=20, n_items=20, dim=999999999999999 needs more memory than there"):
         recbook.BPRMF(20, 20, dim=999999999999999)
+    for name in ("bpr-mf", "sasrec", "ials"):
+        with pytest.raises(ModelError, match="dim=99999999999999999999: too large a number for 64 bits"):
+            recbook.models.find_model(name)(20, 20, dim=99999999999999999999)
 
 
 @pytest.mark.parametrize("name", ["bias", "funk-svd", "svd++", "knn-baseline"])

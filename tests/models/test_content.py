@@ -269,6 +269,7 @@ def test_words_dealt_out_anew_say_nothing_of_a_cold_item(shop):
 
 
 @pytest.mark.parametrize("options, message", [
+    ({"text": [64]}, "text=.64.: None or one of"), ({"cell": {}}, "cell={}: one of"),
     ({"id_dropout": -0.1}, "id_dropout=-0.1"),
     ({"length": 0}, "length=0"), ({"cell": "cell"}, "cell='cell'"), ({"text": "poem"}, "text='poem'"),
     ({"categories": ()}, "is nothing")])

@@ -12,6 +12,7 @@ import inspect
 import json
 import os
 import sys
+import warnings
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -616,7 +617,9 @@ def main(arguments=None):
         sys.stdout = open(os.devnull, "w")
     args = make_parser().parse_args(arguments)
     try:
-        args.function(args)
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *where: note(f"recbook: {message}")     # without a place in the code
+            args.function(args)
         sys.stdout.flush()
         return 0
     except BrokenPipeError:

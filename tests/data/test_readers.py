@@ -167,6 +167,18 @@ def test_caser_cuts_each_user_as_its_files_do(write):
     assert original[split.test.context().items[0]].tolist() == [7, 5, 6]
 
 
+def test_gowalla_has_a_line_for_each_user(write):
+    dataset = load(write("gowalla-lightgcn", {"train.txt": "0 5 7\n1 6\n", "valid.txt": "0 6\n", "test.txt": "0 8\n1 7 5\n"}))
+    split = dataset.published
+    original = dataset.items["original"].to_numpy()
+    assert list(zip(split.train["user"], original[split.train["item"]])) == [(0, 5), (0, 7), (1, 6)]
+    assert original[split.validation.target].tolist() == [6] and not dataset.items_return
+    assert original[split.test.target].tolist() == [8, 7, 5] and split.test.case.tolist() == [0, 1, 1]
+    assert split.refit().train["item"].map(original.__getitem__).tolist() == [5, 7, 6, 6]
+    with pytest.raises(DataError, match="train.txt, line 2: 'x' is no whole number"):
+        load(write("gowalla-lightgcn", {"train.txt": "0 5\n1 x\n", "valid.txt": "0 6\n", "test.txt": "0 8\n"}))
+
+
 NCF = {
     "ml-1m.train.rating.3col": "0\t3\t5\n0\t1\t4\n1\t2\t3\n1\t0\t3\n",
     "ml-1m.test.rating": "0\t2\t5\t900\n1\t3\t4\t800\n",

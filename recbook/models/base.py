@@ -217,8 +217,24 @@ def best(scores, k, exclude=None):
     if exclude is not None:
         hidden = interaction_matrix(exclude, scores.shape[1]).bool()
         scores = scores.masked_fill(hidden, -torch.inf)
-    top = scores.topk(k, dim=1)
-    return top.indices.masked_fill(top.values == -torch.inf, -1), top.values
+    values, items = highest(scores, k)
+    return items.masked_fill(values == -torch.inf, -1), values
+
+
+def highest(scores, k, piece=64):
+    """`scores.topk(k, dim=1)` of many columns, in a fraction of its time: (values, columns), each (B, k).
+
+    The k highest stand in the k pieces of 64 columns whose own highest are the highest, and in the columns left over.
+    """
+    pieces = scores.shape[1] // piece
+    if pieces < 4 * k:
+        return scores.topk(k, dim=1)
+    chosen = scores[:, :pieces * piece].unflatten(1, (pieces, piece)).amax(2).topk(k, dim=1).indices     # (B, k)
+    columns = (chosen[:, :, None] * piece + torch.arange(piece, device=scores.device)).flatten(1)
+    left = torch.arange(pieces * piece, scores.shape[1], device=scores.device)
+    columns = torch.cat([columns, left.expand(len(scores), -1)], dim=1)
+    top = scores.gather(1, columns).topk(k, dim=1)
+    return top.values, columns.gather(1, top.indices)
 
 
 def select(scores, items):

@@ -270,6 +270,10 @@ def largest(weights, rows, k):
     column, value = weights.indices, weights.data.astype(np.float32)
     real = (value > 0) & (column != rows[row])                          # no item speaks for itself
     row, column, value = row[real], column[real], value[real]
+    each = np.split(value, np.searchsorted(row, np.arange(1, len(rows))))
+    least = np.array([np.partition(own, -k)[-k] if len(own) > k else 0 for own in each])
+    real = value >= least[row]                                          # sort only what can be among the k
+    row, column, value = row[real], column[real], value[real]
     order = np.lexsort((column, -value, row))
     row, column, value = row[order], column[order], value[order]
     place = np.arange(len(row)) - np.searchsorted(row, np.arange(len(rows)))[row]

@@ -140,4 +140,5 @@ def fingerprint(model):
 
 
 def digest(numbers):
+    """A hash of an array of numbers."""
     return hashlib.sha256(np.ascontiguousarray(numbers).tobytes()).hexdigest()

@@ -13,14 +13,17 @@ OF_MEMORY = re.compile("alloc|out of memory|size calculation overflowed")
 
 
 def whole(at_least):
+    """What a whole number is, in words, and a test of it."""
     return f"a whole number of at least {at_least}", lambda value: is_whole(value) and value >= at_least
 
 
 def is_whole(value):
+    """Whether it is a whole number; True is none."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def is_number(value):
+    """Whether it is a finite number; True is none."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 

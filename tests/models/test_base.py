@@ -13,7 +13,7 @@ from recbook.data.splits import Context
 from recbook.errors import DataError, ModelError, UnknownName
 from recbook.models import find_model
 from recbook.settings import SETTINGS
-from recbook.models.base import interaction_matrix, products, select
+from recbook.models.base import highest, interaction_matrix, products, select
 
 
 class Fixed(Recommender):
@@ -34,6 +34,18 @@ def test_top_is_the_best_items_with_their_scores_best_first():
     items, scores = Fixed([0.1, 0.9, -1.0, 0.5]).top(TWO, k=2)
     assert items.tolist() == [[1, 3], [1, 3]]
     torch.testing.assert_close(scores, torch.tensor([[0.9, 0.5]] * 2))
+
+
+@pytest.mark.parametrize("width", [2559, 2560, 3001])
+@pytest.mark.parametrize("left", [0.0, 0.5, 0.999])
+def test_the_highest_of_many_columns_are_those_of_topk(width, left):
+    torch.manual_seed(0)
+    scores = torch.randn(40, width).masked_fill(torch.rand(40, width) < left, -torch.inf)
+    scores[0, -1] = 9.0                                                 # behind the last whole piece
+    scores[1] = scores[1].round()                                       # many ties
+    values, columns = highest(scores, 10)
+    assert torch.equal(values, scores.topk(10, dim=1).values) and torch.equal(scores.gather(1, columns), values)
+    assert all(len(set(row)) == 10 for row in columns.tolist())
 
 
 def test_top_leaves_out_what_each_case_excludes():

@@ -26,27 +26,28 @@ from recbook.models import find_model
 
 SPLITS = 5
 SEEDS = (0, 1)
-AUTOREC = {"dim": 500, "epochs": 60, "batch_size": 256, "learning_rate": 0.002}
+AUTOREC = {"dim": 500, "epochs": 12, "batch_size": 128, "learning_rate": 0.001}
 AUTOREC_ROWS = {
-    "i-autorec": ("I-AutoRec", 0.831, {"by": "item", "l2": 50.0, **AUTOREC}),
-    "u-autorec": ("U-AutoRec", 0.874, {"by": "user", "l2": 50.0, **AUTOREC}),
+    "i-autorec": ("I-AutoRec", 0.831, {"by": "item", "l2": 100.0, **AUTOREC}),
+    "u-autorec": ("U-AutoRec", 0.874, {"by": "user", "l2": 100.0, **AUTOREC}),
     "identity-identity": ("I-AutoRec, output identity, code identity", 0.872,
-                          {"by": "item", "l2": 50.0, "activation": "identity", **AUTOREC}),
+                          {"by": "item", "l2": 100.0, "activation": "identity", **AUTOREC}),
     "sigmoid-identity": ("I-AutoRec, output sigmoid, code identity", 0.852,
-                         {"by": "item", "l2": 50.0, "activation": "identity", "output": "sigmoid", **AUTOREC}),
+                         {"by": "item", "l2": 100.0, "activation": "identity", "output": "sigmoid", **AUTOREC}),
     "sigmoid-sigmoid": ("I-AutoRec, output sigmoid, code sigmoid", 0.836,
-                        {"by": "item", "l2": 50.0, "output": "sigmoid", **AUTOREC}),
+                        {"by": "item", "l2": 100.0, "output": "sigmoid", **AUTOREC}),
 }
 STRONG = {"ml-1m": 500, "ml-20m": 10_000}
 NAMES = {"ml-1m": "strong_generalisation", "ml-20m": "strong_generalisation_ml_20m"}
-TRAINING = {"epochs": 25, "batch_size": 250, "learning_rate": 0.002, "patience": 4}
+TRAINING = {"epochs": 45, "batch_size": 250, "learning_rate": 0.002, "patience": 6}
 STRONG_ROWS = {
     "popularity": ("Popularity", {}),
     "item-knn": ("ItemKNN", {"k": 100}),
     "ials": ("iALS", {"dim": 64, "unmet_weight": 0.1, "l2": 0.01}),
     "ease": ("EASE", {"l2": 600.0}),
     "mult-dae": ("Mult-DAE", {"dim": 200, "dropout": 0.5, **TRAINING}),
-    "mult-vae": ("Mult-VAE", {"dim": 200, "hidden": 600, "dropout": 0.5, "beta": 0.2, "annealing": 200, **TRAINING}),
+    "mult-vae": ("Mult-VAE", {"dim": 200, "hidden": 600, "dropout": 0.5, "beta": 0.2, "annealing": 800, **TRAINING,
+                              "epochs": 30, "batch_size": 100, "learning_rate": 0.001}),
 }
 PUBLISHED = {"ml-20m": {"mult-vae": (0.395, 0.537, 0.426), "mult-dae": (0.387, 0.524, 0.419),
                         "ease": (0.391, 0.521, 0.420)}}

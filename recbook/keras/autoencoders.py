@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
-from keras.initializers import Constant, GlorotUniform, RandomNormal
+from keras.initializers import GlorotUniform, RandomNormal
 from keras.layers import Dense
 
 from recbook.data.batches import Rows
@@ -36,7 +36,7 @@ def weighted_sums(table, row, column, value, size):
 
 
 class AutoRec(LayeredModel):
-    """Ratings through a narrow layer and back: rating = f(W g(V x + c) + b), x an item's or a user's, less the mean.
+    """Ratings through a narrow layer and back: rating = f(W g(V x + c) + b), x an item's ratings, or a user's.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class AutoRec(LayeredModel):
         Keras's own: `dtype`, `name`.
     """
 
-    def __init__(self, n_users, n_items, by="item", dim=500, l2=50.0, activation="sigmoid", output="identity",
+    def __init__(self, n_users, n_items, by="item", dim=500, l2=100.0, activation="sigmoid", output="identity",
                  scale=(1.0, 5.0), **options):
         super().__init__(**options)
         if by not in ("item", "user"):
@@ -61,7 +61,6 @@ class AutoRec(LayeredModel):
         self.code_bias = self.add_weight(shape=(dim,), initializer="zeros", name="code_bias")
         self.output_bias = self.add_weight(shape=(n_columns,), initializer="zeros", name="output_bias")
         self.n_ratings = self.add_weight(shape=(), initializer="ones", trainable=False, name="n_ratings")
-        self.mean = self.add_weight(shape=(), initializer=Constant(sum(scale) / 2), trainable=False, name="mean")
         self.facts = {"starts": np.zeros(n_items + 1 if by == "item" else 0, dtype=np.int64),
                       "columns": np.zeros(0, dtype=np.int64), "ratings": np.zeros(0, dtype=self.dtype)}
 
@@ -82,7 +81,6 @@ class AutoRec(LayeredModel):
         first = mean if self.output_activation == "identity" else np.log(share / (1 - share))
         self.output_bias.assign(np.full(self.output_bias.shape, first))
         self.n_ratings.assign(len(ratings))
-        self.mean.assign(mean)
         if self.by == "item":
             self.facts = {"starts": np.append(0, rows_of.count.cumsum(0).numpy()), "columns": rows_of.users.numpy(),
                           "ratings": ratings.astype(self.dtype)}
@@ -97,8 +95,7 @@ class AutoRec(LayeredModel):
 
     def code(self, row, column, rating, size):
         """The narrow layer of `size` rows from their ratings: (size, D)."""
-        above = ops.cast(rating, self.mean.dtype) - self.mean
-        return ACTIVATIONS[self.activation](weighted_sums(self.encoder, row, column, above, size) + self.code_bias)
+        return ACTIVATIONS[self.activation](weighted_sums(self.encoder, row, column, rating, size) + self.code_bias)
 
     def stretched(self, output):
         """What leaves the decoder as ratings."""

@@ -4,8 +4,7 @@ AutoRec, of ratings: Sedhain, Menon, Sanner and Xie, *AutoRec: Autoencoders Meet
 Mult-DAE and Mult-VAE, of clicks: Liang, Krishnan, Hoffman and Jebara, *Variational Autoencoders for Collaborative
 Filtering*, WWW 2018.
 
-Differs from the papers: batches and Adam for AutoRec in place of L-BFGS or RProp, and its ratings go in less their mean, so
-that an empty cell says nothing (as 0 stars it is a rating far below all others); the output's biases start at the mean
+Differs from the papers: batches and Adam for AutoRec in place of L-BFGS or RProp; the output's biases start at the mean
 rating (AutoRec) and at the logarithm of the counts (Mult-DAE and Mult-VAE), so that nothing has to be learned before the
 first row is better than popularity. The penalty of Mult-DAE and Mult-VAE is the optimiser's (weight decay), none here.
 """
@@ -45,7 +44,7 @@ def weighted_sums(table, row, column, value, size):
 
 
 class AutoRec(Recommender):
-    """Ratings through a narrow layer and back: rating = f(W g(V x + c) + b), x a row of the ratings less their mean.
+    """Ratings through a narrow layer and back: rating = f(W g(V x + c) + b), x a row of the ratings, 0 where none is.
 
     By items a row holds one item's ratings by all users (I-AutoRec), by users one user's ratings of all items
     (U-AutoRec). The squared error counts only what was rated. By items the model keeps its training ratings, and ranks
@@ -79,7 +78,7 @@ class AutoRec(Recommender):
 
     sized_by_fit = ("columns", "ratings")
 
-    def __init__(self, n_users, n_items, by="item", dim=500, l2=50.0, activation="sigmoid", output="identity",
+    def __init__(self, n_users, n_items, by="item", dim=500, l2=100.0, activation="sigmoid", output="identity",
                  scale=(1.0, 5.0)):
         super().__init__()
         if by not in ("item", "user"):
@@ -94,7 +93,6 @@ class AutoRec(Recommender):
         self.code_bias = nn.Parameter(torch.zeros(dim))
         self.output_bias = nn.Parameter(torch.zeros(n_columns))
         self.register_buffer("n_ratings", torch.ones(()))
-        self.register_buffer("mean", torch.tensor((scale[0] + scale[1]) / 2))
         self.register_buffer("starts", torch.zeros(n_rows + 1 if by == "item" else 0, dtype=torch.long))
         self.register_buffer("columns", torch.zeros(0, dtype=torch.long))
         self.register_buffer("ratings", torch.zeros(0))
@@ -111,7 +109,6 @@ class AutoRec(Recommender):
         rows_of = Rows(self.by, ratings=True).prepare(split)
         self.refuse_beyond_scale(rows_of.ratings)
         mean, (low, high) = rows_of.ratings.mean(), self.scale
-        self.mean.copy_(mean)
         share = ((mean - low) / (high - low)).clamp(0.01, 0.99)
         nn.init.constant_(self.output_bias, mean if self.output == "identity" else share.logit())
         self.n_ratings.fill_(len(rows_of.ratings))
@@ -129,8 +126,7 @@ class AutoRec(Recommender):
 
     def code(self, row, column, rating, size):
         """The narrow layer of `size` rows from their ratings: row (E,), ascending, column (E,), rating (E,): (size, D)."""
-        sums = weighted_sums(self.encoder.weight, row, column, rating - self.mean, size)
-        return ACTIVATIONS[self.activation](sums + self.code_bias)
+        return ACTIVATIONS[self.activation](weighted_sums(self.encoder.weight, row, column, rating, size) + self.code_bias)
 
     def stretched(self, output):
         """What leaves the decoder as ratings."""

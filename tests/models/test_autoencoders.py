@@ -225,9 +225,8 @@ def rated():
 
 
 def test_autorec_on_paper():
-    """By users, one number: V = (.1, .2, .3), W = (1, 2, 3), and the mean is 3. User 0's row (5, 1, -) goes in as (2, -2, 0),
-    has the code -.2 and comes back as 2.8 and 2.6: errors 2.2 and 1.6. User 1's, (4, -, 2), goes in as (1, 0, -1), has the
-    code -.2 and comes back as 2.8 and 2.4: errors 1.2 and .4."""
+    """By users, one number: V = (.1, .2, .3), W = (1, 2, 3). User 0's row (5, 1, 0) has the code .7 and comes back as
+    3 + (.7, 1.4): errors -1.3 and 3.4. User 1's, (4, 0, 2), has the code 1 and comes back as 4 and 6: errors 0 and 4."""
     model = AutoRec(2, 3, by="user", dim=1, l2=0.0, activation="identity").double()
     model.start(rated())
     with torch.no_grad():
@@ -235,11 +234,11 @@ def test_autorec_on_paper():
         model.decoder.weight.copy_(torch.tensor([[1.0], [2.0], [3.0]]))
     assert model.output_bias.tolist() == [3.0] * 3                      # the mean rating
     (batch,) = Rows("user", ratings=True).prepare(rated()).epoch(2, torch.Generator().manual_seed(0))
-    assert model.loss(batch).item() == pytest.approx((2.2**2 + 1.6**2 + 1.2**2 + 0.4**2) / 4)
+    assert model.loss(batch).item() == pytest.approx((1.3**2 + 3.4**2 + 0 + 4**2) / 4)
     model.l2 = 2.0                                                      # 2 / 2 * (.14 + 14), beside a sum of four errors
-    assert model.loss(batch).item() == pytest.approx((2.2**2 + 1.6**2 + 1.2**2 + 0.4**2 + 14.14) / 4)
+    assert model.loss(batch).item() == pytest.approx((1.3**2 + 3.4**2 + 4**2 + 14.14) / 4)
     context = Context(items=torch.tensor([[0, 1]]), ratings=torch.tensor([[5.0, 1.0]]))
-    assert model.scores(context)[0].tolist() == pytest.approx([2.8, 2.6, 2.4])
+    assert model.scores(context)[0].tolist() == pytest.approx([3.7, 4.4, 5.1])
 
 
 @pytest.mark.parametrize("by", ["item", "user"])

@@ -25,7 +25,7 @@ MultVAE.weight_of_divergence = lambda self: {weight} * (self.steps / self.anneal
 
 
 TAKEN_OUT = [
-    ("nothing is hidden", "wide_hidden > 1.5 * wide", NOTHING_HIDDEN),
+    ("nothing is hidden", "wide_hidden > 1.35 * wide", NOTHING_HIDDEN),
     ("no pull on the code", "used[30.0] == 0", pulled(0.0)),
 ]
 

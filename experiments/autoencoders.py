@@ -185,6 +185,9 @@ def run_strong(name, rows, seeds, keep):
                       "settings": settings[row],
                       "less": {other: {metric: comparison.difference(row, other, metric) for metric in report.values}
                                for other in reports if other != row}}
+        if "epochs" in settings[row]:
+            runs = f"{len(seeds)} seeds" if len(seeds) > 1 else "One seed"
+            table[row]["note"] = f"{runs}; two settings of learning rate, batch and patience were tried on validation."
         if published:
             table[row]["note"] = "Other held-out users than the paper's: theirs are drawn by its own code."
     results.save(NAMES[name], f"Users that no model has seen, {name}", f"ratings of 4 and more; {len(split.test):,} users "

@@ -147,12 +147,13 @@ def strong_split(name):
 
 
 def measure_strong(row, split, seed, checkpoint=None):
-    """A report on the test users, and how many epochs were kept; an interrupted training goes on from its checkpoint."""
+    """A report on the test users, how many epochs were kept, and the seconds; a training goes on from its checkpoint."""
+    start = time.perf_counter()
     model, history = train(row, split, STRONG_ROWS[row][1], seed, checkpoint=checkpoint)
     epochs = int(history["NDCG@100"].idxmax()) + 1 if "NDCG@100" in history else None
     report = recbook.evaluate(model, split.test, METRICS)
     print(row, seed, {name: round(report[name], 4) for name in report.values}, epochs, flush=True)
-    return report, epochs
+    return report, epochs, time.perf_counter() - start
 
 
 def tune_strong(name, row, changes):
@@ -166,7 +167,7 @@ def tune_strong(name, row, changes):
 
 def run_strong(name, rows, seeds, keep):
     split = strong_split(name)
-    start, reports, settings = time.perf_counter(), {}, {}
+    reports, settings, seconds = {}, {}, 0.0
     for row, (_, given) in STRONG_ROWS.items():
         own = seeds if "epochs" in given or row == "ials" else seeds[:1]
         paths = [keep and keep / f"{name} {row} {seed} {given}" for seed in own]
@@ -174,8 +175,9 @@ def run_strong(name, rows, seeds, keep):
             continue
         found = [results.kept(path, lambda: measure_strong(row, split, seed, path and path.with_name(f"{row} {seed}")))
                  for path, seed in zip(paths, own)]
-        reports[row] = average([report for report, _ in found]) if len(found) > 1 else found[0][0]
-        lengths = [epochs for _, epochs in found if epochs]
+        reports[row] = average([report for report, *_ in found]) if len(found) > 1 else found[0][0]
+        lengths = [epochs for _, epochs, _ in found if epochs]
+        seconds += sum(took for *_, took in found)
         settings[row] = given | ({"epochs": lengths} if lengths else {})
     comparison, table = Comparison(reports), {}
     for row, report in reports.items():
@@ -193,7 +195,7 @@ def run_strong(name, rows, seeds, keep):
     results.save(NAMES[name], f"Users that no model has seen, {name}", f"ratings of 4 and more; {len(split.test):,} users "
                  "for validation and as many for the test, folded in from 80 % of their clicks, asked for the others among "
                  "all items; Recall@k is divided by min(k, right items); the length of training by validation", table,
-                 split.dataset, time.perf_counter() - start, seeds)
+                 split.dataset, seconds, seeds)
 
 
 def setting(text):

@@ -371,7 +371,7 @@ def test_a_huge_weight_of_the_divergence_leaves_no_customer_in_the_code():
         model = train(MultVAE, split, dim=4, hidden=16, beta=beta, annealing=1)
         row, item, _ = entries(context.items)
         mean, log_variance = model.distribution(row, item, len(context))
-        return float(mean.std(0).mean()), float((log_variance / 2).exp().mean()), model.scores(context).std(0).mean().item()
+        return mean.std(0).mean().item(), (log_variance / 2).exp().mean().item(), model.scores(context).std(0).mean().item()
 
     (sound, deviation, differ), (huge, _, alike), (_, sure, _) = apart(0.2), apart(100.0), apart(0.0)
     assert huge < 0.1 * sound and alike < 0.1 * differ

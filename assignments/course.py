@@ -295,7 +295,8 @@ def rebuilt(notebook, released):
     """A submission as the release has it, with the student's text in it: (notebook, missing cells, repeated cells).
 
     Of the student's metadata nothing is kept but which cell is which. A cell that the release does not have becomes a
-    plain one; so does a cell that is there twice, but for the last copy that the student has changed, or the first.
+    plain one; so does a cell that is there twice, but for the last copy that the student has changed, or the first. One
+    that is missing is put back as it was released.
     """
     known = {about["grade_id"]: cell for cell in released.cells if (about := cell.metadata.get("nbgrader"))}
     copies = {grade_id: [] for grade_id in known}
@@ -321,6 +322,14 @@ def rebuilt(notebook, released):
             own = make(source)
         own.id = f"cell-{number}"
         clean.cells.append(own)
+    last = 0                                                            # behind the cell before it in the release
+    for grade_id, cell in known.items():
+        if copies[grade_id]:
+            last = next(number for number, own in enumerate(clean.cells, 1)
+                        if own.metadata.get("nbgrader", {}).get("grade_id") == grade_id)
+        else:
+            clean.cells.insert(last, copy.deepcopy(cell))
+            last += 1
     graded = {grade_id for grade_id, cell in known.items() if utils.is_grade(cell) or utils.is_solution(cell)}
     return (clean, sorted(grade_id for grade_id in graded if not copies[grade_id]),
             sorted(grade_id for grade_id, numbers in copies.items() if len(numbers) > 1))

@@ -3,7 +3,7 @@
 Data: Gowalla as LightGCN cut it (29,858 users, 40,981 places) and Amazon Beauty of 2014 (22,363 users, 12,101 items), the
 training part of the published split or of leave-last-out. Same on both sides: the cosine of each pair of items, 50
 neighbours (implicit counts the item itself as the first of 51); iALS of dimension 64, 10 sweeps, solved exactly, the same
-loss as in `ials_implicit.py`; two threads; what a user has is left out of the lists. Not the same: recbook scores a
+loss as in `ials_implicit.py`; one thread; what a user has is left out of the lists. Not the same: recbook scores a
 candidate by the candidate's own neighbours, implicit by those of each item of the history.
 Time: fit and lists, without loading. Accuracy: NDCG@10 of the test, by recbook's evaluator.
 """
@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 DATA = ("gowalla-lightgcn", "amazon-beauty-2014")
-NEIGHBOURS, DIM, SWEEPS, WEIGHT, L2, THREADS, K = 50, 64, 10, 0.3, 10.0, 2, 10
+NEIGHBOURS, DIM, SWEEPS, WEIGHT, L2, THREADS, K = 50, 64, 10, 0.3, 10.0, 1, 10
 
 
 def split_of(name):

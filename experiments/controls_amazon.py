@@ -23,7 +23,7 @@ controls_amazon_age: the same set; what that event is worth where the number of 
 with it, and without each user's first event.
 
 controls_amazon_twice: the same set; two SASRecs that differ in their random numbers, mixed half and half, beside SASRec
-with EASE at the share of SASRec that validation chose for that mix, .9.
+with EASE and SASRec with content, each at the share of SASRec that validation chose for that mix, .9 and .5.
 
 controls_amazon_taobao: the rules of `experiments/behaviours.py` and how often each item was met, question by question.
 """
@@ -31,6 +31,7 @@ controls_amazon_taobao: the rules of `experiments/behaviours.py` and how often e
 import argparse
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -39,6 +40,7 @@ import behaviours
 import hybrids
 import recbook
 from recbook import results
+from recbook.checkpoints import load_model, save_model
 from recbook.evaluation import Comparison, Report, average
 from recbook.models import find_model
 
@@ -53,6 +55,9 @@ EARLY_PAIRS = [("knn future", "profile"), ("knn thinned", "profile"), ("knn past
 SOLVED = ("popularity", "item-knn", "ease", "content-profile")
 SCIENTIFIC_PAIRS = [("ease", "item-knn"), ("ease", "content-profile"), ("content-profile", "item-knn"),
                     ("item-knn", "content-profile"), ("mf refit", "mf")]
+TWICE_PAIRS = [("sasrec + sasrec", "sasrec"), ("sasrec + ease", "sasrec"), ("sasrec + ease", "ease"),
+               ("sasrec + ease", "sasrec + sasrec"), ("sasrec + content", "sasrec"), ("sasrec + content", "content"),
+               ("sasrec + content", "sasrec + sasrec"), ("sasrec + ease", "sasrec + content")]
 TAOBAO_PAIRS = [("seen-but-last", "cart"), ("seen-but-last", "most often"), ("seen-but-last", "seen"), ("cart", "seen")]
 
 
@@ -198,24 +203,36 @@ def age():
          {name: {**settings, "events": len(events.train)} for name, events in trained.items()}, SEEDS)
 
 
-def twice():
-    """A second opinion that knows nothing else: SASRec with SASRec."""
+def trained(split, name, seed, keep=None):
+    """A model of Industrial and Scientific, trained, or as it was kept."""
+    folder = keep and keep / f"{name}-{seed}"
+    if folder and folder.exists():
+        return load_model(folder)[0]
+    model = hybrids.train(split, hybrids.ROWS["amazon-scientific"][name][1], seed, "cpu")[0]
+    if folder:
+        save_model(model, folder)
+    return model
+
+
+def twice(keep=None):
+    """A second opinion that knows nothing else, SASRec with SASRec, and those that know something."""
     start = time.perf_counter()
     dataset, split = hybrids.data_of("amazon-scientific")
     rows = hybrids.ROWS["amazon-scientific"]
     ease = fitted(rows["ease"][1], split)
-    models = [hybrids.train(split, rows["sasrec"][1], seed, "cpu")[0] for seed in SEEDS]
+    models, of_content = ([trained(split, name, seed, keep) for seed in SEEDS] for name in ("sasrec", "content"))
 
     def ask(several):
         return average([recbook.evaluate(model, split.test, [METRIC], seed=seed) for seed, model in enumerate(several)])
 
-    reports = {"sasrec": ask(models), "sasrec + sasrec": ask([recbook.Weighted(*models, weight=0.5)]),
-               "sasrec + ease": ask([recbook.Weighted(model, ease, weight=0.9) for model in models])}
+    reports = {"sasrec": ask(models), "ease": ask([ease]), "content": ask(of_content),
+               "sasrec + sasrec": ask([recbook.Weighted(*models, weight=0.5)]),
+               "sasrec + ease": ask([recbook.Weighted(model, ease, weight=0.9) for model in models]),
+               "sasrec + content": ask([recbook.Weighted(*pair, weight=0.5) for pair in zip(models, of_content)])}
     parts = {"": np.ones(len(split.test), dtype=bool), "cold": hybrids.met(split, "item")[split.test.target] < 5}
-    save("controls_amazon_twice", "Amazon Industrial and Scientific, what a second SASRec adds to SASRec",
-         hybrids.LAST_ITEM, reports, parts, [("sasrec + sasrec", "sasrec"), ("sasrec + ease", "sasrec"),
-                                             ("sasrec + ease", "sasrec + sasrec")], dataset, start,
-         {"sasrec": rows["sasrec"][1]}, SEEDS)
+    save("controls_amazon_twice", "Amazon Industrial and Scientific, what a second model adds to SASRec",
+         hybrids.LAST_ITEM, reports, parts, TWICE_PAIRS, dataset, start,
+         {name: rows[name][1] for name in ("sasrec", "ease", "content")}, SEEDS)
 
 
 def taobao():
@@ -236,9 +253,10 @@ STUDIES = {"beauty": beauty, "early": early, "scientific": scientific, "age": ag
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="controls_amazon", description=__doc__.partition("\n")[0])
     parser.add_argument("--only", choices=STUDIES, help="default: all of them")
+    parser.add_argument("--keep", type=Path, help="a folder for the trained models of `twice`: a run goes on there")
     arguments = parser.parse_args(argv)
     for name in [arguments.only] if arguments.only else STUDIES:
-        STUDIES[name]()
+        STUDIES[name](**({"keep": arguments.keep} if name == "twice" else {}))
 
 
 if __name__ == "__main__":

@@ -6,8 +6,7 @@ mean of customers of the same taste; the loss, then the number of negatives, the
 attentive GRU: without attention, without the dropout at the output, with the last state alone.
 
 controls_attention: all of these. controls_attention_first, controls_attention_within: the GRUs on the first question of
-a visit and on the others. controls_attention_events: the GRU with behaviours and pauses in a small shop with as many
-steps as `experiments/shop.py` takes in the default one, and in the default one with as many as it takes there.
+a visit and on the others.
 """
 
 import argparse
@@ -179,7 +178,7 @@ PAIRS = [
     ("taste-in-its-place", "sasrec"), ("mean-in-its-place", "sasrec"), ("sasrec", "personal popularity"),
     ("softmax-1", "binary-1"), ("softmax-20", "softmax-1"), ("sasrec", "softmax-20"), ("sasrec", "binary-1"),
     ("narm", "narm-without"), ("narm-sure-without", "narm-without"), ("narm-sure-without", "narm"),
-    ("attentive-gru", "last-state"),
+    ("last-state", "attentive-gru"),
 ]
 
 
@@ -229,42 +228,14 @@ def halves(cases):
     return cases.subset(even), cases.subset(~even)
 
 
-def gru_in(n_events, epochs, seeds, kept=None):
-    """The GRU of experiments/shop.py with behaviours and pauses in a shop of so many events: a row, and the shop."""
-    shop = recbook.load("shop", n_events=n_events)
-    split = recbook.by_time(shop)
-    cases = split.test.subset(np.random.default_rng(0).permutation(len(split.test)) < 10_000)
-    ceiling = recbook.evaluate(recbook.Observer(shop), cases, METRICS)
-    settings = {"model": "gru4rec", "epochs": epochs, "batch_size": 2048, "learning_rate": 0.004, "dropout": 0.1,
-                **INPUTS}
-
-    def one(seed):
-        recbook.seed_everything(seed)
-        model = recbook.GRU4Rec(split.n_users, split.n_items, dropout=0.1, **INPUTS)
-        recbook.fit(model, split.refit(), epochs, 2048, 0.004, seed=seed, progress=False, device="cpu",
-                              schedule=lambda share: 1 - share)
-        return recbook.evaluate(model, cases, METRICS, seed=seed)
-
-    reports = [results.kept(kept and kept / f"events-{n_events}-{epochs}-{seed}", lambda: one(seed)) for seed in seeds]
-    shares = [report["NDCG@10"] / ceiling["NDCG@10"] for report in reports]
-    measured = {**results.summary(reports), "share": {"value": float(np.mean(shares)), "low": min(shares),
-                                                      "high": max(shares), "values": shares}}
-    return {"title": f"{n_events:,} events, {epochs} epochs", "measured": measured, "published": {}, "source": "",
-            "settings": {**settings, "n_events": n_events, "steps": epochs * round(0.9 * n_events / 2048)}}, shop
-
-
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="controls_attention", description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", nargs="+", choices=[*ROWS, "events"], default=[*ROWS, "events"], metavar="ROW",
+    parser.add_argument("--only", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW",
                         help="measure these rows: %(choices)s; default: all of them")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--reports", type=Path, help="a folder where each run is kept, so that it need not run again")
     arguments = parser.parse_args(argv)
     seeds, wanted = range(arguments.seeds), [name for name in ROWS if name in arguments.only]
-    if "events" in arguments.only:
-        measure_events(seeds, arguments.reports)
-    if not wanted:
-        return
     shop = recbook.load("shop")
     split = recbook.by_time(shop).refit()
     cases, _ = halves(split.test)
@@ -295,7 +266,7 @@ def main(argv=None):
     pairs = [(titles[a], titles[b]) for a, b in PAIRS if {titles[a], titles[b]} <= set(reports)]
     results.save_comparison("controls_attention", "Attention: one thing changed at a time", PROTOCOL, comparison, shop,
                             seconds, seeds, settings, pairs)
-    pair = [titles[each] for each in ("attentive-gru", "last-state")]
+    pair = [titles[each] for each in ("last-state", "attentive-gru")]
     if not set(pair) <= set(reports):
         return
     begins = cases.ends == cases.log.starts[cases.users]
@@ -305,17 +276,6 @@ def main(argv=None):
         results.save_comparison(f"controls_attention_{name}", f"Attentive GRU, questions {PLACES[name]}",
                                 f"{PROTOCOL}; only questions {PLACES[name]}", part, shop, seconds, seeds, settings,
                                 [tuple(pair)])
-
-
-def measure_events(seeds, kept):
-    """Each of two shops with about as many steps as `experiments/shop.py` takes in the other."""
-    for n_events, epochs in ((60_000, 67), (250_000, 8)):
-        start = time.perf_counter()
-        row, shop = gru_in(n_events, epochs, seeds, kept)
-        print(row["title"], row["measured"]["share"], flush=True)
-        results.save("controls_attention_events", "More events, or more steps",
-                     "split by time; at most 10,000 test cases, all items ranked; share of the observer's NDCG@10",
-                     {row["title"]: row}, shop, time.perf_counter() - start, seeds)
 
 
 if __name__ == "__main__":

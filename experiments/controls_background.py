@@ -7,12 +7,14 @@ events, asked about the last tenth. Measured is the cross-entropy of an event (l
   category alone, and these towards all; votes, added, the network of the chapter (embeddings of 8) without its hidden
   layer; and the network with it.
 - *item after two items*, a table of 361 x 361 rows: the same three, with embeddings of 16; two tables, mixed, counts
-  of what followed each of the two things by itself; and votes, added, without vectors: a free number for each thing at
-  each of the two places and each answer, learned as the others are.
+  of what followed each of the two things by itself; two tables, logarithms added, the same counts, combined as votes
+  are; and votes, added, without vectors: a free number for each thing at each of the two places and each answer,
+  learned as the others are.
 
 Each model has eight tries, chosen between on the tenth before the test: the strengths of the shrinking (and the share
-of the last thing's table), or one to four epochs at a learning rate of .003 or .01. Then it is trained on all that came
-before the test. Three seeds of each network; the values of a question are averaged over them.
+of the last thing's table, or the weight of the logarithms of the other), or one to four epochs at a learning rate of
+.003 or .01. Then it is trained on all that came before the test. Three seeds of each network; the values of a question
+are averaged over them.
 """
 
 import argparse
@@ -32,17 +34,21 @@ TITLE = "What comes after two things: counts, votes that are added, and a hidden
 PROTOCOL = ("trained on the first nine tenths of the shop's events; cross-entropy of the thing that came next, mean "
             "over the 25,000 events of the last tenth; networks: three seeds, averaged question by question")
 SEEDS = (0, 1, 2)
-TABLE, MIXED, ADDED, NO_VECTORS, HIDDEN = ("a table of counts", "two tables, mixed", "votes, added",
-                                           "votes, added, no vectors", "with a hidden layer")
+TABLE, MIXED, LOGS, ADDED, NO_VECTORS, HIDDEN = ("a table of counts", "two tables, mixed",
+                                                 "two tables, logarithms added", "votes, added",
+                                                 "votes, added, no vectors", "with a hidden layer")
 TRIES = {"category: " + TABLE: [{"strength": strength} for strength in (3, 10, 20, 30, 50, 100, 200, 400)],
          "item: " + TABLE: [{"strength": strength, "of_last": last} for strength in (200, 400, 1000, 3000)
                             for last in (100, 200)],
          "item: " + MIXED: [{"strength": strength, "share": share} for strength in (50, 100, 200, 400)
-                            for share in (0.7, 0.8)]}
-KINDS = {"category": (8, (TABLE, ADDED, HIDDEN)), "item": (16, (TABLE, MIXED, ADDED, NO_VECTORS, HIDDEN))}
+                            for share in (0.7, 0.8)],
+         "item: " + LOGS: [{"strength": strength, "weight": weight} for strength in (200, 300, 400, 600)
+                           for weight in (0.5, 0.7)]}
+KINDS = {"category": (8, (TABLE, ADDED, HIDDEN)), "item": (16, (TABLE, MIXED, LOGS, ADDED, NO_VECTORS, HIDDEN))}
 PAIRS = [(f"{kind}: {one}", f"{kind}: {other}") for kind, one, other in [
     ("category", HIDDEN, TABLE), ("category", HIDDEN, ADDED), ("item", HIDDEN, TABLE), ("item", ADDED, TABLE),
     ("item", HIDDEN, ADDED), ("item", MIXED, TABLE), ("item", ADDED, MIXED), ("item", NO_VECTORS, TABLE),
+    ("item", LOGS, MIXED), ("item", NO_VECTORS, LOGS), ("item", ADDED, LOGS), ("item", HIDDEN, LOGS),
     ("item", NO_VECTORS, MIXED), ("item", NO_VECTORS, ADDED), ("item", NO_VECTORS, HIDDEN)]]
 
 
@@ -73,13 +79,26 @@ def counts(questions, past, asked, strength, of_last=None):
     return shrunk(both[past], answers, both[asked], (size + 1) ** 2, size, last, strength)
 
 
-def mixed(questions, past, asked, strength, share):
-    """Probabilities of what comes next (A, size): counts after the last thing, and after the one before it, mixed."""
+def apart(questions, past, asked, strength):
+    """Shares of all things (size,), and those after the last thing and after the one before it, each (A, size)."""
     size, answers = questions.size, questions.answers[past]
     common = np.bincount(answers, minlength=size) + 0.5
-    after = [shrunk(questions.asked[past, place], answers, questions.asked[asked, place], size + 1, size,
-                    common / common.sum(), strength) for place in (0, 1)]
-    return share * after[0] + (1 - share) * after[1]
+    common = common / common.sum()
+    return common, *(shrunk(questions.asked[past, place], answers, questions.asked[asked, place], size + 1, size,
+                            common, strength) for place in (0, 1))
+
+
+def mixed(questions, past, asked, strength, share):
+    """Probabilities of what comes next (A, size): counts after the last thing, and after the one before it, mixed."""
+    _, last, before = apart(questions, past, asked, strength)
+    return share * last + (1 - share) * before
+
+
+def logarithms(questions, past, asked, strength, weight):
+    """The same two tables as votes: their logarithms are added, those of the thing before with a weight."""
+    common, last, before = apart(questions, past, asked, strength)
+    product = last * (before / common) ** weight
+    return product / product.sum(1, keepdims=True)
 
 
 def shrunk(rows, answers, asked, n_rows, size, towards, strength):
@@ -133,7 +152,8 @@ def of_network(model, questions, asked):
 
 
 def of_counts(questions, past, asked, **options):
-    chance = (mixed if "share" in options else counts)(questions, past, asked, **options)
+    how = mixed if "share" in options else logarithms if "weight" in options else counts
+    chance = how(questions, past, asked, **options)
     return -np.log(chance[np.arange(len(chance)), questions.answers[asked]])
 
 

@@ -6,6 +6,10 @@ pairs. All models train as the chapter's does: four passes at a rate that falls 
 times; it takes half as many steps again, as does "six passes", which is shown all questions equally often. Each row's
 settings hold what it knows of unions in the end ("union", the lift that the chapter shows). The observers read the last
 items alone: no behaviours, no times.
+
+controls_caser_first and controls_caser_within: loss and targets on the first question of a visit and on all others.
+controls_caser_known and controls_caser_newcomers: the user's vector on customers who had events in training, and on those
+who had none.
 """
 
 import argparse
@@ -18,6 +22,7 @@ import torch
 import recbook
 from recbook import results
 from recbook.data.batches import Windows
+from recbook.data.shop.events import SESSION_GAP
 from recbook.evaluation import Comparison, average
 from recbook.models import find_model
 
@@ -32,7 +37,10 @@ ROWS = {
     "without p_u": {**CASER, "user": False},
     "ten items": {**CASER, "length": 10, "seeds": 1},
     "one negative": {**CASER, "negatives": 1, "seeds": 1},
+    "three negatives": {**CASER, "negatives": 3, "seeds": 1},
+    "twenty negatives": {**CASER, "negatives": 20, "seeds": 1},
     "one negative, three targets": {**CASER, "negatives": 1, "targets": 3, "seeds": 1},
+    "three targets": {**CASER, "targets": 3},
     "max-pooled, five items": {"model": "max-pooled-rnn", **SEQUENCE, "length": 5},
     "max-pooled": {"model": "max-pooled-rnn", **SEQUENCE, "seeds": 1},
     "max-pooled, five items, eight passes": {"model": "max-pooled-rnn", **SEQUENCE, "length": 5, "epochs": 8,
@@ -45,7 +53,9 @@ ROWS = {
 }
 OBSERVERS = {"observer, five items": 5, "observer, ten items": 10}
 PAIRS = [("without p_u", "Caser"), ("ten items", "Caser"), ("Caser", "one negative"),
-         ("one negative", "one negative, three targets"), ("max-pooled, five items", "max-pooled"),
+         ("one negative", "one negative, three targets"), ("three negatives", "one negative"),
+         ("twenty negatives", "one negative"), ("Caser", "twenty negatives"), ("Caser", "three targets"),
+         ("three targets", "one negative, three targets"), ("max-pooled, five items", "max-pooled"),
          ("max-pooled, five items", "Caser"), ("without p_u", "max-pooled"), ("without p_u", "max-pooled, five items"),
          ("max-pooled", "Caser"), ("max-pooled, eight passes", "max-pooled"),
          ("max-pooled, five items, eight passes", "max-pooled, eight passes"),
@@ -149,9 +159,29 @@ def main(argv=None):
     for name, reads in OBSERVERS.items():
         observer = recbook.Observer(shop, behaviours=False, ratings=False, pauses=False)
         observer.reads, settings[name] = reads, {"reads": reads}
-        reports[name] = recbook.evaluate(observer, cases, ["NDCG@10"])
+        kept = arguments.keep and arguments.keep / f"caser {name}"
+        reports[name] = results.kept(kept, lambda: recbook.evaluate(observer, cases, ["NDCG@10"]))
     results.save_comparison("controls_caser", "Caser, one thing changed at a time", cases.protocol(),
                             Comparison(reports, cases), shop, seconds, range(arguments.seeds), settings, PAIRS)
+    for name, (title, rows, kept) in parts_of(cases, split).items():
+        some = cases.subset(kept)
+        part = Comparison({row: average([run.subset(kept) for run in reports[row].runs or (reports[row],)])
+                           for row in rows}, some)
+        results.save_comparison(f"controls_caser_{name}", title, some.protocol(), part, shop, seconds,
+                                range(arguments.seeds), settings, [pair for pair in PAIRS if set(pair) <= set(rows)])
+
+
+def parts_of(cases, split):
+    """{name: (title, rows, which questions)}."""
+    last = cases.log.times[np.maximum(cases.ends - 1, 0)]
+    first = (cases.ends == cases.log.starts[cases.users]) | (cases.now - last > SESSION_GAP)
+    known = np.bincount(split.train["user"], minlength=split.n_users)[cases.users] > 0
+    losses = ["Caser", "one negative", "three targets", "one negative, three targets"]
+    vector = ["Caser", "without p_u"]
+    return {"first": ("Loss and targets, first question of a visit", losses, first),
+            "within": ("Loss and targets, all other questions", losses, ~first),
+            "known": ("The user's vector, customers with events in training", vector, known),
+            "newcomers": ("The user's vector, customers without events in training", vector, ~known)}
 
 
 if __name__ == "__main__":

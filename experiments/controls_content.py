@@ -9,8 +9,9 @@ controls_content: all questions. controls_content_known: those whose answer was 
 controls_content_cold: the others, with all items ranked, and (-among) with only the items that were met fewer than ten
 times.
 
-controls_content_events: the items of which few events are left, as in `experiments/content.py`; a row for each kind of
-model and number of events. "-dealt": each item has another item's title and text, drawn at random.
+controls_content_events: of a tenth of the items that were always for sale, drawn at random, all but the last few
+training events are taken away, and these items are asked about; a row for each kind of model and number of events.
+"-dealt": each item has another item's title and text, drawn at random.
 
 controls_content_always, and _always_cold (cold answers): words, and "-always": every item of the catalogue is turned
 down at every moment, also those that were not for sale before the questions.
@@ -25,13 +26,13 @@ import numpy as np
 import torch
 
 import recbook
-from experiments.content import COLD, withheld
 from recbook import results
 from recbook.data.features import NEVER
 from recbook.evaluation import Comparison, average
 from recbook.models.base import Recommender, select
 
 METRICS = ["NDCG@10"]
+COLD = 10           # events
 SIZES = {"dim": 32, "hidden": 64, "length": 20, "dropout": 0.1, "categories": ()}
 TRAINING = {"epochs": 4, "batch_size": 2048, "learning_rate": 0.008}
 ROWS = {
@@ -112,6 +113,20 @@ def cold_items(split):
     return np.bincount(split.train["item"], minlength=split.n_items) < COLD
 
 
+def withheld(split, kept):
+    """The split with all but the last `kept` training events of some items taken away, and the events that are asked.
+
+    The items are always the same: a tenth of those that were for sale all year.
+    """
+    always = np.flatnonzero(split.dataset.truth.world.launch == 0)
+    some = np.random.default_rng(0).choice(always, len(always) // 10, replace=False)
+    train = split.train
+    order = train[train["item"].isin(some)].sort_values("timestamp", kind="stable")
+    gone = order.index[order.groupby("item").cumcount(ascending=False) >= kept]
+    return (replace(split, train=train.drop(gone).reset_index(drop=True)),
+            split.test.subset(np.isin(split.test.target, some)))
+
+
 def questions(model, split, seed=0):
     """Reports on all questions; on those whose answer is cold; on these where only cold items are ranked."""
     cold = cold_items(split)
@@ -166,7 +181,8 @@ def always(shop, split, seeds):
     seconds = time.perf_counter() - start
     write("controls_content_always", "The shop: words, turned down where they were for sale, and always", split.test,
           found, shop, seconds, seeds, settings)
-    write("controls_content_always_cold", "The same, answers that were met fewer than ten times", split.test.subset(cold),
+    write("controls_content_always_cold", "The same, answers that were met fewer than ten times",
+          split.test.subset(cold),
           {name: [report.subset(cold) for report in reports] for name, reports in found.items()}, shop, seconds, seeds,
           settings)
 

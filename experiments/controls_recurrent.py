@@ -2,6 +2,7 @@
 
 controls_recurrent: every second question of the test; answers to each question are averaged over seeds and compared in
 pairs. All networks train as the chapter's does: four passes at a rate that falls from .01 (slower: .004) to nothing, no dropout.
+"twelve passes" trains as `experiments/shop.py` trains the cells on items alone: from .004, with a dropout of .1.
 controls_recurrent_first and controls_recurrent_within: the same on the first question of a visit and on all others. An
 observer is told what some networks are told, and the customer's profile: none of them can do better on average.
 
@@ -19,21 +20,28 @@ from torch import nn
 import recbook
 from recbook import results
 from recbook.data.shop.events import SESSION_GAP
+from recbook.data.splits import BEHAVIOUR_CODES
 from recbook.evaluation import Comparison, average
 from recbook.models.sequence import next_times, pauses
 
 TRAINING = {"epochs": 4, "batch_size": 2048, "learning_rate": 0.01}
 ALL = {"behaviours": True, "pauses": True}
 
+LONGER = {"epochs": 12, "learning_rate": 0.004, "dropout": 0.1}
+
 # told="before": with each event the pause before it, none before the question; "visits": not how long each pause was, but
-# whether a new visit begins after it
+# whether a new visit begins after it; "purchases": of what was done, only whether it was a purchase
 ROWS = {
     "GRU, ids": {"cell": "gru"},
+    "RNN, ids": {"cell": "rnn"},
     "RNN, all": {"cell": "rnn", **ALL},
     "RNN, all, slower": {"cell": "rnn", **ALL, "learning_rate": 0.004},
     "GRU, all": {"cell": "gru", **ALL},
     "LSTM, all": {"cell": "lstm", **ALL},
     "GRU, ids and behaviours": {"cell": "gru", "behaviours": True},
+    "GRU, ids and purchases": {"cell": "gru", "behaviours": True, "told": "purchases"},
+    "RNN, all, twelve passes": {"cell": "rnn", **ALL, **LONGER},
+    "GRU, all, twelve passes": {"cell": "gru", **ALL, **LONGER},
     "GRU, pauses of the past": {"cell": "gru", **ALL, "told": "before"},
     "GRU, new visits": {"cell": "gru", **ALL, "told": "visits"},
 }
@@ -44,6 +52,9 @@ OBSERVERS = {
 }
 PAIRS = [("GRU, all", "RNN, all"), ("LSTM, all", "GRU, all"),
          ("GRU, all", "GRU, ids and behaviours"), ("GRU, ids and behaviours", "GRU, ids"), ("LSTM, all", "RNN, all"),
+         ("GRU, ids", "RNN, ids"), ("GRU, all, twelve passes", "RNN, all, twelve passes"),
+         ("RNN, all, twelve passes", "GRU, all"), ("GRU, ids and purchases", "GRU, ids"),
+         ("GRU, ids and behaviours", "GRU, ids and purchases"),
          ("GRU, pauses of the past", "GRU, ids and behaviours"), ("GRU, all", "GRU, pauses of the past"),
          ("GRU, new visits", "GRU, ids and behaviours"), ("GRU, all", "GRU, new visits"),
          ("RNN, all, slower", "RNN, all"), ("GRU, all", "RNN, all, slower"),
@@ -67,23 +78,31 @@ class NewVisits(recbook.GRU4Rec):
         return self.encode(told(self, context, (pause > SESSION_GAP).long()))
 
 
+class Purchases(recbook.GRU4Rec):
+    """One bit with each event: was it a purchase?"""
+
+    def states(self, context):
+        bought = (context.behaviours == BEHAVIOUR_CODES["purchase"]).long()
+        return super().states(recbook.Context(**{**vars(context), "behaviours": bought}))
+
+
 def told(model, context, pause):
     """The inputs: what each item is, what was done with it, and what is told of the pause."""
     items, behaviours = context.items.clamp(min=0), context.behaviours.clamp(min=0)
     return model.item(items) + model.behaviour(behaviours) + model.pause(pause)
 
 
-KINDS = {None: recbook.GRU4Rec, "before": PausesBefore, "visits": NewVisits}
+KINDS = {None: recbook.GRU4Rec, "before": PausesBefore, "visits": NewVisits, "purchases": Purchases}
 
 
 def run(name, seed, split, cases):
     """What one run measured: its `Report` and the seconds it took."""
     start = time.process_time()
-    settings = TRAINING | ROWS[name]
+    settings = TRAINING | {"dropout": 0.0} | ROWS[name]
     training = {key: settings.pop(key) for key in TRAINING}
     kind = KINDS[settings.pop("told", None)]
     recbook.seed_everything(seed)
-    model = kind(split.n_users, split.n_items, dropout=0.0, **settings)
+    model = kind(split.n_users, split.n_items, **settings)
     recbook.fit(model, split, seed=seed, schedule=lambda share: 1 - share, progress=False, device="cpu", **training)
     report = recbook.evaluate(model, cases, ["NDCG@10"], seed=seed)
     print(f"{name:28} seed {seed}: {report['NDCG@10']:.4f}", flush=True)

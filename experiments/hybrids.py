@@ -1,7 +1,4 @@
-"""Hybrids, on the simulated shop and on two sets of Amazon's: behaviour, content, and both.
-
-shop_hybrids: the shop of `experiments/content.py`, which takes three tenths of its range in during the last two months;
-the last tenth of the events is the test and the tenth before it validation.
+"""Hybrids on two sets of Amazon's: behaviour, content, and both.
 
 amazon_beauty, amazon_scientific: the last item of each user is the test and the one before it validation. Published
 values of Beauty are those that Rajput et al., NeurIPS 2023 (TIGER), list; its models were trained by several papers.
@@ -10,7 +7,7 @@ amazon_..._fusion: a * behaviour + (1 - a) * content for every a, on validation,
 
 Models are trained on the training part alone, also for the test; the history that is asked about holds all events up to
 the question. Settings are chosen by hand on validation, which `--tune` prints while a model trains. A hybrid's own
-number (the weight a, the events at which half of it is left, ...) is the best of those in `GRIDS` on 5,000 questions of
+number (the weight a, the items that one picks) is the best of those in `GRIDS` on 5,000 questions of
 validation, for each seed.
 """
 
@@ -22,7 +19,7 @@ import numpy as np
 
 import recbook
 from recbook import results
-from recbook.models import Cascade, Newcomers, Switching, Weighted, find_model
+from recbook.models import Cascade, Weighted, find_model
 from recbook.training import best_device
 
 METRIC = "NDCG@10"
@@ -30,8 +27,6 @@ ASKED = 5_000       # questions
 WEIGHTS = tuple(np.round(np.arange(0, 1.05, 0.1), 1).tolist())
 TRAINING = ("epochs", "batch_size", "learning_rate")
 
-SHOP = {"dropout": 0.1, "epochs": 8, "batch_size": 2048, "learning_rate": 0.004}
-WORDS = {"model": "content-gru", "categories": (), "text": "bag", **SHOP}
 AMAZON = {"dim": 64, "length": 20, "dropout": 0.5, "batch_size": 4096}
 BEAUTY = {"categories": ("attributes",), "text": "bag", "n_values": 640, "n_words": 4000}
 SCIENTIFIC = {"text": "bag", "n_words": 4000}
@@ -59,17 +54,6 @@ LAST_ITEM = ("train on all but each user's last two items; rank all items but th
 
 # data set: {name: (title, settings)}
 ROWS = {
-    "shop": {
-        "popularity": ("Popularity", {"model": "popularity"}),
-        "mf": ("MF, logistic loss", {"model": "logistic-mf", "dim": 8, "l2": 0.03, "epochs": 10, "batch_size": 4096,
-                                     "learning_rate": 0.01}),
-        "ids": ("Ids: GRU4Rec", {"model": "gru4rec", **SHOP}),
-        "ids-again": ("Ids again, from other random numbers", {"model": "gru4rec", **SHOP, "again": 100}),
-        "content": ("Content: words", WORDS),
-        "feature-combination": ("Feature combination: ids and words in one", {**WORDS, "ids": True}),
-        "id-dropout": ("The same, three tenths of the ids left out in training",
-                       {**WORDS, "ids": True, "id_dropout": 0.3}),
-    },
     "amazon-beauty": {
         **OF_IDS,
         "content-profile": ("Content profile", {"model": "content-profile", "columns": ("attributes", "title"),
@@ -94,28 +78,14 @@ ROWS = {
 }
 # data set: {name: (title, the two parts, the number that is chosen: one of `GRIDS`)}
 HYBRIDS = {
-    "shop": {
-        "mf+content": ("MF and content, weighted", ("mf", "content"), "weight"),
-        "ids+content": ("Ids and content, weighted", ("ids", "content"), "weight"),
-        "ids+ids": ("Ids and ids again, weighted", ("ids", "ids-again"), "weight"),
-        "evidence": ("MF and content, weighted by the user's evidence", ("mf", "content"), "half"),
-        "switching": ("Ids, or content for users of few events, switching", ("ids", "content"), "enough"),
-        "cascade": ("Ids pick, content orders, cascade", ("ids", "content"), "kept"),
-        "newcomers": ("Ids, and content for new items", ("ids", "content"), "share"),
-    },
     "amazon-beauty": MIXED,
     "amazon-scientific": {
         "mf+lstm-cnn": ("MF and LSTM over a text CNN, weighted", ("mf", "lstm-cnn"), "weight"),
         **MIXED,
     },
 }
-GRIDS = {"weight": WEIGHTS, "half": (3.0, 10.0, 30.0, 100.0), "enough": (1, 2, 5, 20), "kept": (5, 10, 20, 50, 100),
-         "share": (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)}
+GRIDS = {"weight": WEIGHTS, "kept": (5, 10, 20, 50, 100)}
 TABLES = {
-    "shop": {"name": "shop_hybrids", "title": "The simulated shop, by ids, by content and by both", "cold": 10,
-             "metrics": (METRIC,),
-             "protocol": "train on the first eight tenths, choose on the next, rank all items for each event of the "
-                         "last; cold: the item was met fewer than 10 times in training"},
     "amazon-beauty": {"name": "amazon_beauty", "title": "Amazon Beauty, each user's last item", "cold": 5,
                       "metrics": ("Recall@10", METRIC), "fusion": "mf+content",
                       "protocol": LAST_ITEM},
@@ -141,9 +111,6 @@ NOTES = {
 
 def data_of(data):
     """The data set, and its split with the items of each history left out of the test's ranking where none returns."""
-    if data == "shop":
-        dataset = recbook.load("shop", cold_items=0.3)
-        return dataset, recbook.by_time(dataset)
     dataset = recbook.load(data)
     split = dataset.published
     return dataset, replace(split, test=replace(split.test, masked=split.refit().matrix()))
@@ -152,7 +119,6 @@ def data_of(data):
 def train(split, settings, seed=0, device="auto", **options):
     """A model trained on `split`, the learning rate lower with each epoch, in a line to zero: (model, history)."""
     settings = dict(settings)
-    seed += settings.pop("again", 0)
     training = {key: settings.pop(key) for key in TRAINING if key in settings}
     recbook.seed_everything(seed)
     model = find_model(settings.pop("model"))(split.n_users, split.n_items, **settings)
@@ -161,17 +127,9 @@ def train(split, settings, seed=0, device="auto", **options):
     return model.to("cpu"), history
 
 
-def build(chosen, number, first, second, split):
+def build(chosen, number, first, second):
     """A hybrid of two trained models, from the name of its number and its value."""
-    if chosen == "weight":
-        return Weighted(first, second, weight=number)
-    if chosen == "half":
-        return Weighted(first, second, weight=0.2, half=number, met=met(split, "user"))
-    if chosen == "enough":
-        return Switching(first, second, enough=number)
-    if chosen == "kept":
-        return Cascade(first, second, kept=number)
-    return Newcomers(first, second, met(split, "item"), share=number)
+    return {"weight": Weighted, "kept": Cascade}[chosen](first, second, **{chosen: number})
 
 
 def met(split, side):
@@ -206,7 +164,7 @@ class Study:
     def on_validation(self, name, first, second):
         """Validation's NDCG@10 of a hybrid for each number of its grid: {number: value}."""
         chosen = self.hybrids[name][2]
-        return {number: recbook.evaluate(build(chosen, number, first, second, self.split), self.asked,
+        return {number: recbook.evaluate(build(chosen, number, first, second), self.asked,
                                          [METRIC])[METRIC] for number in GRIDS[chosen]}
 
     def test(self, models):
@@ -220,15 +178,13 @@ class Study:
     def run(self, name):
         """Measure one model or hybrid and write its row."""
         start = time.perf_counter()
-        if name == "observer":
-            title, settings, models = "Observer", {}, [recbook.Observer(self.dataset)]
-        elif name in self.rows:
+        if name in self.rows:
             (title, settings), models = self.rows[name], self.models(name)
         else:
             title, parts, chosen = self.hybrids[name]
             tried = [(pair, self.on_validation(name, *pair)) for pair in self.pairs(name)]
             numbers = [max(values, key=values.get) for _, values in tried]
-            models = [build(chosen, number, *pair, self.split) for (pair, _), number in zip(tried, numbers)]
+            models = [build(chosen, number, *pair) for (pair, _), number in zip(tried, numbers)]
             settings = {"parts": list(parts), chosen: numbers}
         published = PUBLISHED.get((self.data, name), ())
         row = {"title": title, "measured": self.test(models), "published": dict(zip(self.table["metrics"], published)),
@@ -245,7 +201,7 @@ class Study:
         curves = [self.on_validation(name, *pair) for pair in pairs]
         for weight in WEIGHTS:
             start = time.perf_counter()
-            test = self.test([build("weight", weight, *pair, self.split) for pair in pairs])
+            test = self.test([build("weight", weight, *pair) for pair in pairs])
             values = [curve[weight] for curve in curves]
             row = {"title": f"a = {weight}",
                    "measured": {metric: test[metric] for metric in (METRIC, f"{METRIC} cold")}, "published": {},
@@ -281,7 +237,7 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     for data in [arguments.data] if arguments.data else TABLES:
         study = Study(data, range(arguments.seeds), arguments.device)
-        known = [*study.rows, *study.hybrids, "observer" if data == "shop" else "fusion"]
+        known = [*study.rows, *study.hybrids, "fusion"]
         unknown = set(arguments.model or ()) - set(known)
         if unknown:
             parser.error(f"no model {', '.join(sorted(unknown))} for {data}; known are {', '.join(known)}")

@@ -1,17 +1,13 @@
-"""The simulated shop: how far from popularity to the perfect observer each model goes, and with how many events.
+"""The simulated shop: how far from popularity to the perfect observer each model goes.
 
-shop: every model on the default shop, split by time; all items ranked. shop_events: the best sequential model in shops
-with the same customers and goods and more events; its NDCG@10 as a share of the observer's on the same cases, of which
-10,000 are drawn at random.
+shop: every model on the default shop, split by time; all items ranked.
 
 Settings are chosen on the default shop's validation part, which `--tune` prints while a model trains; the models are
-then trained anew with validation included, and tested. More events get fewer epochs: about as many steps.
+then trained anew with validation included, and tested.
 """
 
 import argparse
 import time
-
-import numpy as np
 
 import recbook
 from recbook import results
@@ -49,7 +45,6 @@ ROWS = {
                                                       "epochs": 20}),
     "gru4rec-all": ("GRU4Rec, with behaviours and pauses", BEST),
 }
-EVENTS = (60_000, 125_000, 250_000, 500_000, 1_000_000, 2_000_000)
 TRAINING = ("epochs", "batch_size", "learning_rate")
 
 
@@ -77,45 +72,20 @@ def measure_ceiling(model, split):
             "published": {}, "source": "", "settings": {}}
 
 
-def measure_events(n_events, seeds, device="auto"):
-    """The row of the best model in a shop with so many events, and the shop."""
-    shop = recbook.load("shop", n_events=n_events)
-    split = recbook.by_time(shop)
-    cases = split.test.subset(np.random.default_rng(0).permutation(len(split.test)) < 10_000)
-    ceiling = recbook.evaluate(recbook.Observer(shop), cases, ["NDCG@10"])
-    settings = {**BEST, "epochs": round(BEST["epochs"] * min(2, max(0.25, (250_000 / n_events) ** 0.5)))}
-    reports = [recbook.evaluate(train(split.refit(), settings, seed, device)[0], cases, ["NDCG@10"], seed=seed)
-               for seed in seeds]
-    shares = [report["NDCG@10"] / ceiling["NDCG@10"] for report in reports]
-    measured = {**results.summary(reports), "observer": results.summary([ceiling])["NDCG@10"],
-                "share": {"value": float(np.mean(shares)), "low": min(shares), "high": max(shares), "values": shares}}
-    row = {"title": f"{n_events:,} events", "measured": measured, "published": {}, "source": "",
-           "settings": {**settings, "n_events": n_events}}
-    return row, shop
-
-
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="shop", description=__doc__.partition("\n")[0])
-    parser.add_argument("--model", choices=[*ROWS, "observers", "events"], help="default: all of them")
+    parser.add_argument("--model", choices=[*ROWS, "observers"], help="default: all of them")
     parser.add_argument("--tune", action="store_true", help="show validation while training; writes nothing")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args(argv)
     shop = recbook.load("shop")
     split = recbook.by_time(shop)
-    for name in [arguments.model] if arguments.model else [*ROWS, "observers", "events"]:
+    for name in [arguments.model] if arguments.model else [*ROWS, "observers"]:
         start, seeds = time.perf_counter(), range(arguments.seeds)
         if arguments.tune:
             _, history = train(split.sealed(), ROWS[name][1], device=arguments.device, metric="NDCG@10", validate_every=2)
             print(name, history.dropna().round(4).to_string(index=False), flush=True)
-        elif name == "events":
-            for n_events in EVENTS:
-                row, world = measure_events(n_events, seeds, arguments.device)
-                results.save("shop_events", "The best sequential model in shops with more events",
-                             "split by time; 10,000 test cases, all items ranked; share of the observer's NDCG@10",
-                             {str(n_events): row}, world, time.perf_counter() - start, seeds,
-                             best_device(arguments.device))
-                print(n_events, row["measured"]["share"], flush=True)
         else:
             if name == "observers":
                 rows = {kind.__name__: measure_ceiling(kind(shop), split)

@@ -6,6 +6,7 @@ moment leaves the previous checkpoint or none, never half of one.
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -17,7 +18,29 @@ from recbook.errors import ModelError, UnknownName
 
 
 def save_model(model, folder, **about):
-    """Keep a trained model and how to build it. `about` (data set, metrics, ...) goes into the JSON."""
+    """Keep a trained model: its weights, how to build it, and the ids of the users and items that it learned.
+
+    Parameters
+    ----------
+    model : Recommender
+    folder : str or Path
+        Made if it is not there. What it held stays until the new model is written whole.
+    **about
+        What else to note beside it, as JSON: the data set, metrics, ...
+
+    Raises
+    ------
+    ModelError
+        A model that is not of this package or is made of others, a note that is no JSON, or a folder that cannot be
+        written.
+
+    Example
+    -------
+    >>> model = rb.EASE(*sizes).fit(split)
+    >>> rb.save_model(model, "ease", trained="today")
+    >>> rb.load_model("ease")[1]["trained"]
+    'today'
+    """
     import recbook.models
 
     if getattr(recbook.models, type(model).__name__, None) is not type(model):
@@ -27,7 +50,33 @@ def save_model(model, folder, **about):
 
 
 def load_model(folder, device="cpu"):
-    """The model kept in `folder`, and what was noted about it: (model, dict)."""
+    """The model kept in a folder, and what was noted about it.
+
+    Parameters
+    ----------
+    folder : str or Path
+        One that `save_model` or `recbook train` wrote.
+    device : str or torch.device
+        Where its weights go.
+
+    Returns
+    -------
+    model, about : Recommender, dict
+
+    Raises
+    ------
+    ModelError
+        There is no checkpoint, or it does not fit the model that it names.
+    UnknownName
+        It names no model.
+
+    Example
+    -------
+    >>> rb.save_model(rb.EASE(*sizes).fit(split), "ease")
+    >>> model, about = rb.load_model("ease")
+    >>> about["model"], about["config"]["l2"]
+    ('EASE', 100.0)
+    """
     import recbook.models
 
     about, weights = read(folder, "model")
@@ -117,8 +166,9 @@ def write(folder, kind, about, tensors):
         beside.write_text(text)
         os.replace(beside, folder / f"{kind}.json")
     except (OSError, SafetensorError) as problem:
-        beside.unlink(missing_ok=True)
-        weights.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+            weights.unlink(missing_ok=True)
         why = f"Could not write the checkpoint in {folder}: {problem}. Nothing there was changed."
         raise ModelError(why) from None
     for old in folder.glob(f"{kind}-*.safetensors"):
@@ -143,5 +193,5 @@ def read(folder, kind):
         return about, load_file(path.with_name(about["weights"]))
     except FileNotFoundError as problem:
         raise ModelError(f"No checkpoint: {problem.filename or path} does not exist.") from None
-    except (OSError, ValueError, KeyError, SafetensorError) as problem:
+    except (OSError, TypeError, ValueError, KeyError, SafetensorError) as problem:
         raise ModelError(f"{path} is no checkpoint of recbook: {problem}") from None

@@ -12,6 +12,7 @@ import inspect
 import json
 import os
 import sys
+import warnings
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -127,7 +128,7 @@ def load_data(source):
     known = {field.name: field.default for field in fields(Parameters)}
     try:
         dataset = rb.load("shop", **read_settings(parameters.split(","), known, "parameter of the shop"))
-    except ValueError as problem:
+    except DataError as problem:
         raise DataError(f"{source['dataset']}: {problem}") from None
     return replace(dataset, name=source["dataset"])  # a checkpoint of one shop is not resumed on another
 
@@ -326,6 +327,8 @@ def open_run(args, device="cpu", grown=False):
             raise ModelError(f"No run in {RUNS}/: train a model first, as in `recbook train --model bpr-mf`.")
         folder = runs[-1].parent
         note(f"The latest run is {folder}.")
+    if not (Path(folder) / "model.json").exists() and (Path(folder) / "run.json").exists():
+        raise ModelError(f"The training in {folder} was interrupted: the same `recbook train` with --resume goes on.")
     model, about = rb.load_model(folder, device)
     if "source" not in about:
         raise ModelError(f"{folder} was not made by `recbook train`: it does not say which data it is about.")
@@ -615,7 +618,9 @@ def main(arguments=None):
         sys.stdout = open(os.devnull, "w")
     args = make_parser().parse_args(arguments)
     try:
-        args.function(args)
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *where: note(f"recbook: {message}")     # without a place in the code
+            args.function(args)
         sys.stdout.flush()
         return 0
     except BrokenPipeError:
@@ -623,6 +628,9 @@ def main(arguments=None):
         return 141
     except (RecbookError, OSError) as problem:
         note("recbook: " + " ".join(str(problem).split()))
+        return 1
+    except MemoryError:
+        note("recbook: this needs more memory than there is: ask for less, by smaller settings or data.")
         return 1
     except KeyboardInterrupt:
         note("recbook: interrupted" + ("; the same command with --resume goes on" if args.function is train else ""))

@@ -8,10 +8,11 @@ import pandas as pd
 import torch
 
 from recbook.data.batches import Negatives
-from recbook.data.splits import Cases, binary_matrix
+from recbook.data.splits import Cases, Sealed, binary_matrix
 from recbook.errors import ModelError, UnknownName
 from recbook.metrics import LOWER_IS_BETTER, RATING, Ranks, parse
 from recbook.models.base import Recommender, best
+from recbook.settings import check
 
 METRICS = ("HR@10", "NDCG@10", "MRR")
 PARTS = ("all", "again", "new")  # of the questions, by their answer
@@ -21,12 +22,16 @@ BLOCK = 1_000_000  # scores held at a time: 4 MB stay in the processor's cache
 
 @dataclass(frozen=True)
 class Report:
-    """How one model did on each case.
+    """How one model did on each case. `report["NDCG@10"]` is the mean over the cases.
 
-    values : dict of arrays   each metric, case by case (N,); for RMSE and MAE the squared or absolute error of each
-        rating that was given
-    users : dict of arrays   for each metric, whom each of its values is about: values of one user are not independent
-    runs : tuple of Report   of an average over seeds, the report of each
+    Attributes
+    ----------
+    values : dict of arrays
+        Each metric, case by case (N,); for RMSE and MAE the squared or absolute error of each rating that was given.
+    users : dict of arrays
+        For each metric, whom each of its values is about: values of one user are not independent.
+    runs : tuple of Report
+        Of an average over seeds, the report of each.
     """
 
     values: dict
@@ -35,11 +40,17 @@ class Report:
 
     def __getitem__(self, metric):
         """The mean over cases."""
-        return finish(metric, float(np.mean(self.values[metric])))
+        return finish(metric, float(np.mean(self.of(metric))))
+
+    def of(self, metric):
+        """The values of a metric, if it was measured."""
+        if metric not in self.values:
+            raise UnknownName("metric of this report", metric, self.values)
+        return self.values[metric]
 
     def interval(self, metric, level=0.95, draws=1000, seed=0):
         """Bootstrap confidence interval of the mean: (low, high). Users are drawn, each with all their cases."""
-        means = finish(metric, bootstrap(self.values[metric], self.users[metric], draws, seed))
+        means = finish(metric, bootstrap(self.of(metric), self.users[metric], draws, seed))
         return tuple(np.quantile(means, [(1 - level) / 2, (1 + level) / 2]))
 
     def subset(self, keep):
@@ -79,19 +90,35 @@ def evaluate(model, cases, metrics=METRICS, seed=0):
     cases : Cases
         `split.test` or `split.validation`.
     metrics : sequence
-        Names such as "NDCG@10", "HR@5", "MAP", "RMSE"; or functions of `Ranks` that return one number a case (N,).
+        Names: HR, Recall, Precision, NDCG, MRR and MAP, with a cut as in `"NDCG@10"`; RMSE and MAE. Or functions of
+        `Ranks` that return one number a case (N,).
     seed : int
         Items with equal scores are put in random order, a new one for each case.
 
     Returns
     -------
     report : Report
+
+    Raises
+    ------
+    UnknownName
+        No metric has that name.
+    ModelError
+        No cases, scores that are not numbers, or ratings that nobody gave.
+
+    Example
+    -------
+    >>> model = rb.EASE(*sizes).fit(split)
+    >>> report = rb.evaluate(model, split.test, metrics=["NDCG@10", "MRR"])
+    >>> 0 < report["MRR"] < 1
+    True
+    >>> low, high = report.interval("MRR")
     """
+    metrics = [metrics] if isinstance(metrics, str) else metrics
     wanted = [metric for metric in metrics if metric not in RATING]
     measures = {getattr(metric, "__name__", metric): (metric, {}) if callable(metric) else parse(metric)
                 for metric in wanted}
-    if not len(cases):
-        raise ModelError("There are no cases to evaluate.")
+    refuse_no_cases(cases)
     if isinstance(model, torch.nn.Module):
         model.eval()
     values, users = {}, dict.fromkeys(measures, cases.users)
@@ -103,6 +130,15 @@ def evaluate(model, cases, metrics=METRICS, seed=0):
         values |= {name: RATING[name](errors) for name in metrics if name in RATING}
         users |= {name: raters for name in metrics if name in RATING}
     return Report(values, users)
+
+
+def refuse_no_cases(cases):
+    """Refuse what asks nothing."""
+    if not isinstance(cases, Cases | Sealed):
+        raise ModelError(f"Models are measured on the cases of a split, split.test or split.validation; this is "
+                         f"{'None, so the split has no such part' if cases is None else f'a {type(cases).__name__}'}.")
+    if not len(cases):
+        raise ModelError("There are no cases to evaluate.")
 
 
 def device_of(model):
@@ -146,9 +182,7 @@ def rank(model, cases, seed=0):
     ranks = []
     width = cases.n_items if candidates is None else candidates.shape[1]
     for rows in blocks(len(cases), width, read_lengths(cases, model.reads)):
-        context = cases.context(rows, model.reads, device)
-        if isinstance(model, Recommender):
-            model.refuse_strangers(context)
+        context = asked(model, cases, rows, device)
         first, last = np.searchsorted(case, [rows.start, rows.stop])
         row = torch.tensor(case[first:last] - rows.start, device=device)
         target = torch.tensor(right[first:last], device=device)
@@ -170,6 +204,14 @@ def rank(model, cases, seed=0):
             raise ModelError(f"{type(model).__name__} gives scores that are not numbers.")
         ranks.append(places(scores, row, place, generator).cpu().numpy())
     return Ranks(case, np.concatenate(ranks), len(cases))
+
+
+def asked(model, cases, rows, device):
+    """The context of some cases for a model, which must be of their users and items."""
+    context = cases.context(rows, model.reads, device)
+    if isinstance(model, Recommender):
+        model.refuse_strangers(context)
+    return context
 
 
 def distinct_answers(cases):
@@ -227,18 +269,44 @@ def predict_ratings(model, cases):
     predictions = []
     lengths = read_lengths(cases, model.reads)[cases.case]
     for targets in blocks(len(cases.target), 100 + 10 * (model.reads or 0), lengths):
-        context = cases.context(cases.case[targets], model.reads, device)
+        context = asked(model, cases, cases.case[targets], device)
         items = torch.tensor(cases.target[targets], device=device)[:, None]                 # (B, 1)
         predictions.append(torch.as_tensor(model.scores(context, items))[:, 0].cpu().numpy())
     return np.concatenate(predictions)
 
 
 def sample_candidates(cases, negatives=99, seed=0):
-    """The sampled protocol of older papers: rank each right item among `negatives` different ones the user never met.
+    """The sampled protocol of older papers: rank each right item among a few different ones that the user never met.
 
     It favours popularity and can reverse the order of two models (Krichene and Rendle, KDD 2020). Use it to
     reproduce a published number and for nothing else.
+
+    Parameters
+    ----------
+    cases : Cases
+        Each with one right item.
+    negatives : int
+        How many others stand beside it.
+    seed : int
+        Of the draw.
+
+    Returns
+    -------
+    cases : Cases
+        With `candidates` (N, 1 + negatives), the right item first.
+
+    Raises
+    ------
+    ModelError
+        More candidates than somebody has unmet items, or several right items in a case.
+
+    Example
+    -------
+    >>> rb.sample_candidates(split.test, negatives=5).candidates.shape
+    (200, 6)
     """
+    check("negatives", negatives)
+    refuse_no_cases(cases)
     if (np.bincount(cases.case, minlength=len(cases)) != 1).any():
         raise ModelError("The sampled protocol needs one right item a case.")
     met = pd.DataFrame({"user": cases.log.users, "item": cases.log.items})
@@ -280,18 +348,31 @@ def draw_again(size, draws, seed):
 class Comparison:
     """Several models on the same cases.
 
-    reports : dict   {name of a model: Report}
-    cases : Cases or None   the questions that were asked
+    Attributes
+    ----------
+    reports : dict
+        {name of a model: `Report`}
+    cases : Cases or None
+        The questions that were asked.
     """
 
     reports: dict
     cases: Cases | None = None
 
     def part(self, name):
-        """The same comparison on a part of the questions: a `Comparison`.
+        """The same comparison on a part of the questions: a `Comparison`. Every question must have one right answer.
 
-        "again": those whose answer stands in the history, an item that this user met before; "new": the others;
-        "all" of them. Every question must have one right answer.
+        Parameters
+        ----------
+        name : "again", "new" or "all"
+            "again": those whose answer stands in the history, an item that this user met before; "new": the others.
+
+        Raises
+        ------
+        UnknownName
+            No part has that name.
+        ModelError
+            Questions with several right answers, or none of this part.
         """
         if name not in PARTS:
             raise UnknownName("part of the questions", name, PARTS)
@@ -336,8 +417,8 @@ class Comparison:
 
         Both are measured on the same cases, so the cases' own difficulty cancels.
         """
-        a, b = self.reports[name], self.reports[than]
-        means = [finish(metric, bootstrap(report.values[metric], report.users[metric], draws, seed)) for report in (a, b)]
+        a, b = self.report(name), self.report(than)
+        means = [finish(metric, bootstrap(report.of(metric), report.users[metric], draws, seed)) for report in (a, b)]
         gaps = means[0] - means[1]                                      # the same draws of users for both
         share = min((gaps <= 0).mean(), (gaps >= 0).mean())
         low, high = map(float, np.quantile(gaps, [0.025, 0.975]))
@@ -351,8 +432,16 @@ class Comparison:
 
     def gap_closed(self, name, floor, ceiling, metric="NDCG@10"):
         """Which share of the way from the floor to the ceiling a model has come."""
-        low, high = self.reports[floor][metric], self.reports[ceiling][metric]
-        return (self.reports[name][metric] - low) / (high - low)
+        low, high = self.report(floor)[metric], self.report(ceiling)[metric]
+        if low == high:
+            raise ModelError(f"{floor} and {ceiling} are level in {metric}: there is no way between them.")
+        return (self.report(name)[metric] - low) / (high - low)
+
+    def report(self, name):
+        """The `Report` of a model by its name here."""
+        if name not in self.reports:
+            raise UnknownName("model of this comparison", name, self.reports)
+        return self.reports[name]
 
     def _repr_html_(self):
         frame = pd.DataFrame({metric: {name: "{:.4f} ({:.4f}–{:.4f})".format(report[metric], *report.interval(metric))
@@ -362,10 +451,43 @@ class Comparison:
 
 
 def compare(models, on, metrics=METRICS, seed=0):
-    """Evaluate several models, {name: model}, on the same cases: a `Comparison`.
+    """Evaluate several models on the same cases.
 
-    In place of a model may stand a list of them, trained alike from several seeds: they are averaged case by case.
+    Parameters
+    ----------
+    models : dict
+        {name: model}. In place of a model may stand a list of them, trained alike from several seeds: they are averaged
+        case by case.
+    on : Cases
+        `split.validation` or `split.test`.
+    metrics, seed
+        As in `evaluate`.
+
+    Returns
+    -------
+    result : Comparison
+
+    Raises
+    ------
+    ModelError
+        As in `evaluate`.
+    UnknownName
+        No metric has that name.
+
+    Example
+    -------
+    >>> models = {"popularity": rb.Popularity(*sizes),
+    ...           "counts": rb.PersonalPopularity(*sizes)}
+    >>> models = {name: model.fit(split) for name, model in models.items()}
+    >>> result = rb.compare(models, on=split.test)
+    >>> result.better("counts", than="popularity")
+    True
+    >>> result.by_answer("NDCG@10").columns.tolist()
+    ['all', 'again', 'new']
     """
+    if not isinstance(models, dict) or not models or [] in models.values():
+        raise ModelError("compare is given models by name, at least one: {'popularity': model}.")
+
     def report(model):
         if isinstance(model, (list, tuple)):
             return average([evaluate(one, on, metrics, seed) for one in model])
@@ -378,14 +500,37 @@ def compare(models, on, metrics=METRICS, seed=0):
 
 
 def beyond_accuracy(model, split, k=10):
-    """What the lists are like, whether or not they are right: a Series.
+    """What the lists are like, whether or not they are right.
 
-    coverage : share of the catalogue that is recommended to somebody
-    novelty : mean surprise of a recommended item, -log2 of its share of the training interactions (add one), in bits
-    diversity : share of pairs within a list that differ in category (where items have one)
-    popularity bias : mean training popularity of what is recommended over that of what is really taken
+    Parameters
+    ----------
+    model : Recommender
+    split : Split
+        Lists are made for the cases of its test.
+    k : int
+        Length of the lists.
+
+    Returns
+    -------
+    facts : Series
+        coverage: share of the catalogue that is recommended to somebody. novelty: mean surprise of a recommended item,
+        -log2 of its share of the training interactions (add one), in bits. popularity bias: mean training popularity of
+        what is recommended over that of what is really taken. diversity: share of pairs within a list that differ in
+        category (where items have one).
+
+    Raises
+    ------
+    ModelError
+        `k` is more than there are items.
+
+    Example
+    -------
+    >>> facts = rb.beyond_accuracy(rb.Popularity(*sizes).fit(split), split, k=12)
+    >>> float(facts["coverage@12"])         # 12 of 48 items, the same for all
+    0.25
     """
     cases = split.test
+    refuse_no_cases(cases)
     lists = top_lists(model, cases, k)                                  # (N, k)
     count = np.bincount(split.train["item"], minlength=split.n_items) + 1
     shown = lists >= 0                                                  # a list is shorter where little is left
@@ -406,9 +551,11 @@ def beyond_accuracy(model, split, k=10):
 def top_lists(model, cases, k=10):
     """The k best unmasked items of each case: (N, k), -1 where there are fewer."""
     device = device_of(model)
+    if isinstance(model, torch.nn.Module):
+        model.eval()
     lists = []
     for rows in blocks(len(cases), cases.n_items, read_lengths(cases, model.reads)):
-        scores = scores_of(model, cases.context(rows, model.reads, device), cases.n_items).clone()
+        scores = scores_of(model, asked(model, cases, rows, device), cases.n_items).clone()
         scores[tuple(torch.as_tensor(part, device=device) for part in cases.hidden(rows))] = -torch.inf
         lists.append(best(scores, k)[0].cpu().numpy())
     return np.concatenate(lists)

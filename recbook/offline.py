@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Hashable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from recbook.data import splits
 from recbook.errors import DataError, ModelError
 from recbook.evaluation import blocks
+from recbook.settings import check
 
 SCORES = 20_000_000     # held at a time: 80 MB
 
@@ -21,28 +23,48 @@ def lists(model, dataset, out, k=10, users=None, items=None, again=None):
 
     Columns: `user` and `item`, the source's ids; `rank`, from 1; `score`; and `title`, where the items have one. Users
     are taken some at a time, each part is a file of its own, written whole or not at all, and what is there already is
-    not made again: the same call goes on where it was interrupted.
+    not made again: the same call goes on where it was interrupted. It needs pyarrow.
 
     Parameters
     ----------
     model : Recommender
-    dataset : Dataset   whose users these are; histories end where it ends
-    out : path   a folder, made if it is not there
+    dataset : Dataset
+        Whose users these are; histories end where it ends.
+    out : str or Path
+        A folder, made if it is not there.
     k : int
-    users : list of ids or None   of these users; None for all
-    items : list of ids or None   only these are recommended; None for the whole catalogue
-    again : bool or None   whether a user is shown what they met before; None: where items return in this data set
+        Length of a list; it is shorter where less is left.
+    users : list of ids or None
+        Of these users; None for all.
+    items : list of ids or None
+        Only these are recommended; None for the whole catalogue.
+    again : bool or None
+        Whether a user is shown what they met before; None: where items return in this data set.
+
+    Returns
+    -------
+    out : Path
 
     Raises
     ------
-    DataError    an id that the data do not have
-    ModelError   a folder that holds other lists, or a model of other items
+    DataError
+        An id that the data do not have.
+    ModelError
+        A folder that holds other lists, a model of other items, or more items a list than there are.
+
+    Example
+    -------
+    >>> model = rb.ItemKNN(*sizes).fit(rb.everything(shop))
+    >>> folder = rb.lists(model, shop, "lists.parquet", k=3)
+    >>> pd.read_parquet(folder).columns.tolist()
+    ['user', 'rank', 'item', 'score', 'title']
     """
     out = Path(out)
     who = numbers_of(users, "users", dataset)
     allowed = numbers_of(items, "items", dataset)
     again = dataset.items_return if again is None else again
-    if not 1 <= k <= len(allowed):
+    check("k", k)
+    if k > len(allowed):
         raise ModelError(f"k={k}: of {len(allowed)} items, 1 to {len(allowed)} can be listed.")
     made_of = {"model": type(model).__name__, "weights": fingerprint(model), "users": digest(who), "items": digest(allowed),
                "data": splits.everything(dataset).fingerprint(), "k": k, "again": bool(again)}
@@ -83,7 +105,7 @@ def numbers_of(ids, what, dataset):
     if ids is None:
         return np.arange(len(getattr(dataset.ids, what)))
     known = dataset.ids.numbers(what)
-    unknown = [one for one in ids if one not in known]
+    unknown = [one for one in ids if not isinstance(one, Hashable) or one not in known]
     if unknown:
         raise DataError(f"{dataset.name} has none of {what} {unknown[0]!r}.")
     return np.array([known[one] for one in dict.fromkeys(ids)], dtype=np.int64)
@@ -118,4 +140,5 @@ def fingerprint(model):
 
 
 def digest(numbers):
+    """A hash of an array of numbers."""
     return hashlib.sha256(np.ascontiguousarray(numbers).tobytes()).hexdigest()

@@ -12,6 +12,8 @@ from tqdm.auto import tqdm
 from recbook.checkpoints import resume_run, save_run
 from recbook.errors import ModelError
 from recbook.evaluation import LOWER_IS_BETTER, evaluate
+from recbook.models.base import refuse_sizes
+from recbook.settings import checked
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -19,16 +21,33 @@ PRECISIONS = ("float32", "bfloat16")
 def best_device(device="auto"):
     """`"auto"` is the GPU where there is one, the CPU elsewhere."""
     if device != "auto":
+        try:
+            torch.zeros(1, device=device)
+        except (AssertionError, NotImplementedError, RuntimeError, TypeError):
+            raise ModelError(f"This machine has no {device} device for PyTorch: use 'auto' or 'cpu'.") from None
         return torch.device(device)
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
+@checked
 def seed_everything(seed):
     """Seed Python's, NumPy's and PyTorch's generators, so that the same call gives the same model.
 
     Call it before building a model: its initial weights are random too.
+
+    Parameters
+    ----------
+    seed : int
+
+    Example
+    -------
+    >>> rb.seed_everything(1)
+    >>> first = rb.BPRMF(*sizes).item.weight
+    >>> rb.seed_everything(1)
+    >>> torch.equal(first, rb.BPRMF(*sizes).item.weight)
+    True
     """
     random.seed(seed)
     np.random.seed(seed)
@@ -40,6 +59,7 @@ def adam(parameters, lr):
     return torch.optim.Adam(parameters, lr=lr, fused=True)
 
 
+@checked
 def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=None, metric=None, device="auto",
         seed=0, progress=True, checkpoint=None, optimiser=adam, schedule=None, validate_every=1, precision="float32"):
     """Train a model on `split.train`; a model with a closed form is solved.
@@ -48,18 +68,22 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
     ----------
     model : Recommender
     split : Split
-    epochs, batch_size, learning_rate : int, int, float
+    epochs, batch_size : int
+    learning_rate : float
     patience : int or None
         Stop after this many validations without a better one, and go back to the best. None trains all epochs and
         keeps the last; validation is then only measured if `metric` is named.
-    metric : str
-        What validation measures ("NDCG@10" by default; RMSE and MAE are better when smaller).
+    metric : str or None
+        What validation measures (`"NDCG@10"` by default; RMSE and MAE are better when smaller).
     device : "auto", "cpu", "cuda", ...
     seed : int
         Of the shuffles and the negatives. Seed the initial weights by `seed_everything` before building the model.
-    checkpoint : path or None
+    progress : bool
+        Whether to draw a bar.
+    checkpoint : str, Path or None
         A folder, written after every epoch. If it holds a checkpoint of this very run, training goes on from there.
-    optimiser : callable (parameters, lr=...)
+    optimiser : callable
+        Takes (parameters, lr=...); Adam by default.
     schedule : callable or None
         Factor of the learning rate at a share of training, 0 or more and below 1, asked before each epoch. With
         `lambda share: 1 - share` the rate falls from epoch to epoch; the last of five still has a fifth of it.
@@ -73,11 +97,24 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
     -------
     history : DataFrame
         One row an epoch: `loss` (mean over batches), `seconds`, and the validation metric.
+
+    Raises
+    ------
+    ModelError
+        Nothing to train on or to validate on, a loss that is not finite, a folder that holds another run.
+
+    Example
+    -------
+    >>> model = rb.BPRMF(*sizes, dim=8)
+    >>> history = rb.fit(model, split, epochs=3, metric="NDCG@10", progress=False)
+    >>> history.columns.tolist()
+    ['epoch', 'loss', 'seconds', 'NDCG@10']
     """
     if hasattr(model, "fit"):
         start = time.perf_counter()
         model.fit(split)
         return pd.DataFrame({"epoch": [1], "seconds": [time.perf_counter() - start]})
+    refuse_sizes(model, split)
     if len(split.train) == 0:
         raise ModelError("There is nothing to train on.")
     if precision not in PRECISIONS:
@@ -106,7 +143,7 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
         start = time.perf_counter()
         total, count = torch.zeros((), device=device), 0
         model.train()
-        for batch in batches.epoch(batch_size, generator):
+        for batch in batches.epoch(min(batch_size, 2**31), generator):
             with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
                 loss = model.loss(batch)
             optimiser.zero_grad()

@@ -179,6 +179,8 @@ def test_an_interrupted_training_says_how_to_go_on_and_does(tmp_path, monkeypatc
     done = len(json.loads(checkpoint.read_text())["history"])
 
     monkeypatch.chdir(tmp_path)
+    assert main(["evaluate", "runs/shop-bpr-mf"]) == 1
+    assert "was interrupted: the same `recbook train` with --resume goes on" in capsys.readouterr().err
     assert main([*command, "--epochs", str(done + 1), "--resume", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["epochs"] == done + 1
     assert main([*command, "--seed", "7", "--resume"]) == 1
@@ -260,11 +262,20 @@ def test_settings_take_the_kind_of_their_defaults():
     (["--model", "sasrec", "--set", "stride=abc"], "stride='abc': a whole number of at least 1, or None"),
     (["--model", "sasrec", "--set", "stride=7.5"], "stride=7.5: a whole number of at least 1, or None"),
     *((["--model", "neumf", "--set", f"layers={layers}"], "layers=(") for layers in ("('a',)", "(8.5,4)", "(True,)")),
-    (["--model", "pure-svd", "--set", "dim=5000"], "pure-svd cannot be trained like this"),
+    (["--model", "pure-svd", "--set", "dim=5000"], "PureSVD: dim=5000 is to be below the number of users and of items"),
+    (["--model", "bpr-mf", "--set", "dim=999999999999999"], "dim=999999999999999 needs more memory than there is"),
     (["--model", "funk-svd", "--split", "ratio"], "choose --split last-item or --split time"),
     (["--model", "ease", "--user", "who"], "they go with --csv")])
 def test_a_wrong_training_is_refused(refuses, arguments, because):
     refuses("train", "--dataset" if "--user" not in arguments else "--out", SHOP, *arguments, because=because)
+
+
+def test_memory_that_is_not_there_is_a_line(refuses, monkeypatch):
+    def fit(*given, **named):
+        raise MemoryError
+
+    monkeypatch.setattr(rb, "fit", fit)
+    refuses("train", "--model", "ease", "--dataset", SHOP, "--out", "large", because="needs more memory than there is")
 
 
 def test_an_absent_device_is_refused(refuses, monkeypatch):
@@ -308,8 +319,20 @@ def test_a_wrong_way_to_read_is_refused(refuses, say, workplace):
     refuses("data", "describe", "--csv", "films.csv", "--user", "who", "--item", "film", "--read", "header=no",
             because="header='no': say True or False")
     refuses("data", "describe", "--csv", "/dev/stdin", because="--csv /dev/stdin: a file is needed")
+    for way, because in (("separator=5", "separator=5: text is needed"), ("encoding=5", "encoding=5"),
+                         ("items_return=maybe", "say True, False or 'once'"), ("rating_scale=5", "rating_scale=5: say how low"),
+                         ("behaviours=x", "behaviours='x': say which is which"), ("dates=5", "dates=5: say 'day first'")):
+        refuses("data", "describe", "--csv", "films.csv", "--user", "who", "--item", "film", "--timestamp", "when",
+                "--read", way, because=because)
     refuses("data", "describe", "--csv", ".", because="this is a folder")
     refuses("train", "--model", "ease", "--dataset", SHOP, "--items", "films.csv", because="they go with --csv")
+
+
+def test_a_file_without_a_header_is_read_by_place(say, tmp_path):
+    (tmp_path / "log.csv").write_text("".join(f"{user}|i{(user + step) % 9}|{step}\n" for user in range(9) for step in range(4)))
+    facts = json.loads(say("data", "describe", "--csv", str(tmp_path / "log.csv"), "--user", "0", "--item", "1",
+                           "--timestamp", "2", "--read", "header=False", "--read", "separator=|", "--json")[1])
+    assert (facts["users"], facts["items"], facts["interactions"]) == (9, 9, 36)
 
 
 def test_a_run_is_not_overwritten_by_one_on_another_file_of_that_name(refuses, say, workplace):
@@ -398,6 +421,30 @@ def test_changed_data_are_refused(refuses, say, workplace):
         refuses("evaluate", "old", because="films.csv is not what old was trained on")
     finally:
         (workplace / "films.csv").write_text(content)
+
+
+def test_a_run_is_not_resumed_on_changed_data(refuses, say, tmp_path):
+    """The first export had the clock backwards: what was tested would now have been trained on."""
+    command = ["train", "--model", "bpr-mf", "--csv", str(tmp_path / "log.csv"), "--timestamp", "when",
+               "--out", str(tmp_path / "run"), "--epochs"]
+    for sign in (-1, 1):
+        (tmp_path / "log.csv").write_text("user,item,when\n" + "".join(
+            f"u{user},i{(user + 3 * step) % 20},{500 + sign * step}\n" for user in range(20) for step in range(6)))
+        if sign < 0:
+            assert say(*command, "1")[0] == 0
+    refuses(*command, "2", "--resume", because="was trained on other data: the training part of log has changed")
+    assert say(*command, "2")[0] == 0                                   # anew
+
+
+@pytest.mark.parametrize("metric", ["NDCG@9999999999", "MAP@99999999999999999999999"])
+def test_a_list_longer_than_the_catalogue_is_measured(say, metric):
+    whole = json.loads(say("evaluate", "runs/films-ease", "--metrics", metric, f"{metric[:metric.index('@')]}@8", "--json")[1])
+    first, second = whole["metrics"].values()
+    assert first == second
+
+
+def test_more_candidates_than_anybody_lacks_are_refused(refuses):
+    refuses("evaluate", "runs/films-ease", "--candidates", "1000000", because="1,000,000 candidates are asked for")
 
 
 # ------------------------------------------------------------------------------------------------ recommend
@@ -501,9 +548,10 @@ def test_a_model_is_used_on_data_that_have_grown(say, refuses, workplace):
     assert after == before
     assert json.loads(say("recommend", "grows", "--user", "abe", "--grown", "--json")[1])["history"][0]["item"] == "Heat"
     log.write_text(log.read_text() + "abe,Zelig,100000,5\n")
-    with pytest.warns(UserWarning, match="such as 'Zelig'"):
-        found = json.loads(say("recommend", "grows", "--user", "u3", "--grown", "--json")[1])["recommendations"]
-    assert found == before
+    _, out, err = say("recommend", "grows", "--user", "u3", "--grown", "--json")
+    assert json.loads(out)["recommendations"] == before
+    (told,) = [line for line in err.splitlines() if "such as 'Zelig'" in line]
+    assert told.startswith("recbook: ") and ".py" not in err            # a line of words, not a place in the code
 
 
 def test_lists_for_everybody_and_of_some_items(say, refuses, workplace, tmp_path):

@@ -20,7 +20,7 @@ from pytest import approx
 import recbook
 from recbook import evaluation
 from recbook.data.splits import Cases, Log, binary_matrix
-from recbook.errors import ModelError
+from recbook.errors import ModelError, UnknownName
 from recbook.evaluation import Comparison, Report, bootstrap, places, predict_ratings, rank
 from recbook.models.base import Recommender, products, select
 
@@ -679,3 +679,57 @@ def test_one_robots_clicks_are_not_laid_out_for_everybody(name):
     """8 MB of data, of which one user has 200,000 events: megabytes to evaluate, where three arrays of 8 GB were made."""
     done = subprocess.run([sys.executable, "-c", ROBOT, name], capture_output=True, text=True, check=True)
     assert float(done.stdout) < 1000
+
+
+# ------------------------------------------------------------------------------------------------ what cannot be asked
+
+
+def test_what_is_no_part_of_a_split_is_named():
+    split = recbook.by_ratio(recbook.load("shop", n_users=60, n_events=3000), validation=0)
+    model = recbook.Popularity(split.n_users, split.n_items).fit(split)
+    for measure in (lambda: recbook.evaluate(model, split.validation), lambda: recbook.sample_candidates(split.validation),
+                    lambda: recbook.beyond_accuracy(model, recbook.everything(split.dataset))):
+        with pytest.raises(ModelError, match="this is None, so the split has no such part"):
+            measure()
+    with pytest.raises(ModelError, match="split.test or split.validation; this is a Split"):
+        recbook.evaluate(model, split)
+    assert list(recbook.evaluate(model, split.test, "NDCG@10").values) == ["NDCG@10"]
+
+
+def test_names_that_a_comparison_does_not_have():
+    split = recbook.by_time(recbook.load("shop", n_users=60, n_events=3000))
+    popular = recbook.Popularity(split.n_users, split.n_items).fit(split)
+    result = recbook.compare({"a": popular, "b": popular}, on=split.test, metrics=["NDCG@10"])
+    for ask, says in ((lambda: result.difference("a", "z"), "Unknown model of this comparison 'z'"),
+                      (lambda: result.better("a", "b", "HR@10"), "Unknown metric of this report 'HR@10'"),
+                      (lambda: result.to_frame("MRR"), "Unknown metric of this report 'MRR'"),
+                      (lambda: result.gap_closed("a", "y", "b"), "Unknown model of this comparison 'y'")):
+        with pytest.raises(UnknownName, match=says):
+            ask()
+    with pytest.raises(ModelError, match="a and b are level in NDCG@10"):
+        result.gap_closed("a", "a", "b")
+    for models in ({}, [popular], {"a": []}):
+        with pytest.raises(ModelError, match="compare is given models by name"):
+            recbook.compare(models, on=split.test)
+
+
+def test_every_way_to_measure_refuses_the_numbers_of_another_data_set():
+    """Ratings and lists too: as many users and items, called otherwise."""
+    def data(prefix):
+        rows = [(f"{prefix}{user}", f"{prefix}{(user + step) % 9}", 1 + (user * step) % 5) for user in range(9) for step in range(5)]
+        return recbook.from_frame(pd.DataFrame(rows, columns=["user", "item", "stars"]), rating="stars")
+
+    here, there = recbook.leave_last_out(data("a")), recbook.leave_last_out(data("b"))
+    bias, ease = recbook.Bias(9, 9).fit(here), recbook.EASE(9, 9).fit(here)
+    for measure in (lambda: recbook.evaluate(bias, there.test, ["RMSE"]), lambda: recbook.evaluate(ease, there.test),
+                    lambda: recbook.beyond_accuracy(ease, there, k=3)):
+        with pytest.raises(ModelError, match="was trained on other items"):
+            measure()
+
+
+def test_lists_are_made_without_dropout():
+    split = recbook.by_time(recbook.load("shop", n_users=60, n_events=3000))
+    recbook.seed_everything(0)
+    model = recbook.SASRec(split.n_users, split.n_items, dim=8, length=10, dropout=0.9)
+    asleep = recbook.beyond_accuracy(model.eval(), split)
+    assert recbook.beyond_accuracy(model.train(), split).equals(asleep)

@@ -34,7 +34,7 @@ LAYERS = (
      "recbook.checkpoints", "recbook.metrics"),
     ("recbook.models", "recbook.keras"),
     ("recbook.data",),
-    ("recbook.errors",),
+    ("recbook.settings", "recbook.errors"),
 )
 STRANGERS = {("recbook.models", "recbook.keras"), ("recbook.keras", "recbook.models")}
 

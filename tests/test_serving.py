@@ -92,17 +92,18 @@ def test_an_item_that_nobody_met_is_found_by_what_it_is():
     assert new and new & {item for user in range(50) for item in front.recommend(user, k=20)}
 
 
-@pytest.mark.parametrize("name", ["item2vec", "gru4rec", "max-pooled-rnn", "sasrec", "narm", "content-gru"])
+@pytest.mark.parametrize("name", ["bpr-mf", "logistic-mf", "funk-svd", "svd++", "caser", "item2vec", "gru4rec", "max-pooled-rnn", "sasrec", "narm", "content-gru"])
 def test_with_all_items_as_candidates_it_ranks_as_the_model_does(name):
     recbook.seed_everything(0)
     data = goods(items_return=True)
     options = {"text": "bag", "categories": ()} if name == "content-gru" else {}
     model = MODELS[name](USERS, ITEMS, dim=8, **options)
-    model.start(recbook.everything(data))
+    if "svd" not in name:                                               # these start from the mean rating
+        model.start(recbook.everything(data))
     for weight in model.parameters():
         torch.nn.init.normal_(weight)
     model.eval()
-    context = data.history("user 3")
+    context = data.history("user 3", model.reads)
     with torch.no_grad():
         assert_close(model.question(context) @ model.answers().T, model.scores(context), rtol=1e-4, atol=1e-4)
     best, _ = model.top(context, 10)
@@ -110,7 +111,35 @@ def test_with_all_items_as_candidates_it_ranks_as_the_model_does(name):
     assert ShopFront(data, model, model, candidates=40).recommend("user 3").tolist() == best[0].tolist()
 
 
-@pytest.mark.parametrize("name", ["popularity", "ease", "attentive-gru", "caser"])
+@pytest.mark.parametrize("name", ["ials", "pure-svd"])
+def test_closed_forms_are_searched_too(name):
+    data = goods()
+    model = MODELS[name](USERS, ITEMS, dim=8).fit(recbook.everything(data))
+    context = data.history("user 3")
+    assert_close(model.question(context) @ model.answers().T, model.scores(context))
+    assert ShopFront(data, model).recommend("user 3").tolist() == model.top(context, 10, context.items)[0][0].tolist()
+
+
+def test_somebody_new_is_not_asked_of_a_model_that_has_a_vector_of_each_user():
+    data, model = goods(), recbook.BPRMF(USERS, ITEMS, dim=8)
+    popular = ShopFront(data, model).recommend(None, k=5).tolist()
+    assert ShopFront(data, model).recommend("somebody else", [100], k=5).tolist() == popular
+    found = ShopFront(data, Near()).recommend(None, [100], k=5).tolist()
+    assert ShopFront(data, Near(), model).recommend(None, [100], k=5).tolist() == found
+
+
+def test_models_of_other_items_are_refused():
+    """Of another number of items, and of as many that are called otherwise."""
+    for front in (lambda model: ShopFront(goods(), model), lambda model: ShopFront(goods(), Near(), model)):
+        with pytest.raises(ModelError, match="SASRec ranks 201 items, and goods has 200"):
+            front(recbook.SASRec(USERS, ITEMS + 1))
+        other = goods()
+        other.items["original"] = [f"other {number}" for number in range(ITEMS)]
+        with pytest.raises(ModelError, match="was trained on other items than these"):
+            front(recbook.IALS(USERS, ITEMS).fit(recbook.everything(other)))
+
+
+@pytest.mark.parametrize("name", ["popularity", "ease", "attentive-gru", "neumf"])
 def test_what_cannot_be_searched_is_refused(name):
     with pytest.raises(ModelError, match="no products"):
         ShopFront(goods(), MODELS[name](USERS, ITEMS))
@@ -120,6 +149,12 @@ def test_what_cannot_be_searched_is_refused(name):
     (lambda front: front.recommend("user 1", k=0), ModelError, "k=0"),
     (lambda front: front.recommend("user 1", [200]), DataError, "item 200; items are 0 to 199"),
     (lambda front: front.recommend("user 1", [-1]), DataError, "item -1"),
+    (lambda front: front.recommend("user 1", ["whole milk"]), DataError, "recent holds item 'whole milk'; items are 0"),
+    (lambda front: front.recommend("user 1", "whole milk"), DataError, "recent holds item 'whole milk'"),
+    (lambda front: front.recommend("user 1", [1.5]), DataError, "item 1.5"),
+    (lambda front: front.recommend("user 1", 5), DataError, "item 5"),
+    (lambda front: front.recommend("user 1", k=2.5), ModelError, "k=2.5"),
+    (lambda front: ShopFront(goods(), Near(), candidates="x"), ModelError, "candidates='x'"),
     (lambda front: ShopFront(goods(), Near(), candidates=0), ModelError, "candidates=0")])
 def test_what_cannot_be_asked(ask, error, message):
     with pytest.raises(error, match=message):

@@ -274,3 +274,44 @@ def test_half_as_many_bits_learn_as_well():
 def test_an_unknown_precision_is_named():
     with pytest.raises(ModelError, match="precision='float16': one of float32, bfloat16"):
         train(new_model(), precision="float16")
+
+
+@pytest.mark.parametrize("setting, value", [
+    ("epochs", -1), ("epochs", 1.5), ("batch_size", 0), ("batch_size", -1), ("batch_size", 2.5), ("learning_rate", -1),
+    ("learning_rate", float("nan")), ("learning_rate", "x"), ("patience", 0), ("patience", -1), ("validate_every", 0),
+    ("seed", -1), ("seed", 2**70), ("seed", "x")])
+def test_no_setting_that_cannot_be_gets_into_training(setting, value):
+    split = recbook.by_time(recbook.load("shop", n_users=60, n_events=3000))
+    with pytest.raises(ModelError, match=f"^{setting}="):
+        recbook.fit(recbook.BPRMF(split.n_users, split.n_items), split, progress=False, **{setting: value})
+    if setting == "seed":
+        with pytest.raises(ModelError, match="^seed="):
+            recbook.seed_everything(value)
+
+
+@pytest.mark.parametrize("device", ["tpu", "cuda:99", 5.5])
+def test_a_device_that_is_not_there_is_named(device):
+    split = recbook.by_time(recbook.load("shop", n_users=60, n_events=3000))
+    with pytest.raises(ModelError, match=f"has no {device} device for PyTorch: use 'auto' or 'cpu'"):
+        recbook.fit(recbook.BPRMF(split.n_users, split.n_items), split, progress=False, device=device)
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "3", "{", "", '{"weights": 3}', '{"weights": null}', "{}"])
+def test_what_is_no_checkpoint_is_a_line(text, tmp_path):
+    (tmp_path / "model.json").write_text(text)
+    with pytest.raises(ModelError, match="model.json is no checkpoint of recbook"):
+        recbook.load_model(tmp_path)
+
+
+def test_a_checkpoint_of_odd_notes(tmp_path):
+    """A NumPy number is kept; what JSON cannot hold is refused, and no weights are left behind; nor in a file's place."""
+    recbook.save_model(recbook.BPRMF(3, 4), tmp_path / "a", seed=np.int64(3))
+    assert recbook.load_model(tmp_path / "a")[1]["seed"] == 3
+    with pytest.raises(ModelError, match="Observer cannot be kept: a Dataset among its settings"):
+        recbook.save_model(recbook.Observer(recbook.load("shop", n_users=60, n_events=3000)), tmp_path / "b")
+    with pytest.raises(ModelError, match="BPRMF cannot be kept: a set among"):
+        recbook.save_model(recbook.BPRMF(3, 4), tmp_path / "b", notes={1})
+    assert not (tmp_path / "b").exists()
+    (tmp_path / "c").write_text("")
+    with pytest.raises(ModelError, match="Could not write the checkpoint"):
+        recbook.save_model(recbook.BPRMF(3, 4), tmp_path / "c")

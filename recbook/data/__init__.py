@@ -16,8 +16,18 @@ __all__ = ["Cases", "Context", "Dataset", "Split", "by_ratio", "by_time", "every
 def load(name, **options):
     """The data set of that name: "shop", which is made on the spot, or a public one such as "ml-1m".
 
-    The files of a public one are looked for in `$RECBOOK_DATA/<name>/`, then in the cache, then at the provider.
-    `options` are those of the shop (`recbook.data.shop.load_shop`); the public sets have none.
+    The files of a public one are looked for in `$RECBOOK_DATA/NAME/`, then in the cache, then at the provider.
+
+    Parameters
+    ----------
+    name : str
+    **options
+        Those of the shop, such as `n_users`, `n_events` or `seed` (`recbook.data.shop.Parameters`); the public sets
+        have none.
+
+    Returns
+    -------
+    dataset : Dataset
 
     Raises
     ------
@@ -25,6 +35,12 @@ def load(name, **options):
         No data set has that name; the message has the nearest one.
     DataError
         A file is absent and cannot be downloaded, or a line of it is malformed; the message says what to do.
+
+    Example
+    -------
+    >>> small = rb.load("shop", n_users=30, n_items=24, n_events=500)
+    >>> small.n_users, small.n_items, len(small.interactions)
+    (30, 24, 500)
     """
     if name == "shop":
         from recbook.data.shop import load_shop

@@ -120,9 +120,9 @@ class Ratings:
     """A user, an item and the rating they gave it."""
 
     def prepare(self, split, device="cpu"):
-        train = rated(split)
-        self.users, self.items = (torch.tensor(train[name].to_numpy(), device=device) for name in ("user", "item"))
-        self.ratings = torch.tensor(train["rating"].to_numpy(np.float32), device=device)
+        rated = split.rated()
+        self.users, self.items = (torch.tensor(rated[name].to_numpy(), device=device) for name in ("user", "item"))
+        self.ratings = torch.tensor(rated["rating"].to_numpy(np.float32), device=device)
         return self
 
     def epoch(self, batch_size, generator=None):
@@ -169,7 +169,7 @@ class Rows:
     def prepare(self, split, device="cpu"):
         met = split.train
         if self.with_ratings:
-            met = rated(split)
+            met = split.rated()
         met = met.drop_duplicates(["user", "item"], keep="last").sort_values(self.by, kind="stable")
         self.users, self.items = (torch.tensor(met[name].to_numpy(), device=device) for name in ("user", "item"))
         self.ratings = torch.tensor(met["rating"].to_numpy(np.float32), device=device) if self.with_ratings else None
@@ -375,13 +375,3 @@ class Windows(Histories):
 def shuffled(size, batch_size, device, generator):
     """The numbers 0 .. size-1 in random order, `batch_size` at a time."""
     return torch.randperm(size, device=device, generator=generator).split(batch_size)
-
-
-def rated(split):
-    """The training interactions that have a rating, as a frame."""
-    if "rating" not in split.train:
-        raise DataError(f"{split.dataset.name} has no ratings; models of clicks (bpr-mf, ials, ease) can learn from it.")
-    found = split.train.dropna(subset="rating")
-    if found.empty:
-        raise DataError(f"No interaction in the training part of {split.dataset.name} has a rating.")
-    return found

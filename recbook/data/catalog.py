@@ -88,6 +88,12 @@ SOURCES = (
         citation=f"X. He et al. Neural Collaborative Filtering. WWW 2017. {MOVIELENS}",
     ),
     Source(
+        "gowalla-lightgcn", papers.gowalla_lightgcn,
+        page="https://github.com/geon0325/LightGCNpp (data/gowalla)",
+        terms="None stated with the files; the check-ins (https://snap.stanford.edu/data/loc-gowalla.html) ask for citation.",
+        citation="E. Cho, S. A. Myers, J. Leskovec. Friendship and Mobility. KDD 2011; X. He et al. LightGCN. SIGIR 2020.",
+    ),
+    Source(
         "amazon-beauty-2014", amazon.beauty_2014,
         page="https://cseweb.ucsd.edu/~jmcauley/datasets/amazon/links.html (the columns reviewerID, asin, "
              "unixReviewTime of the Beauty 5-core as interactions.tsv; asin, s3rec_item_id, title as items.tsv)",
@@ -165,6 +171,7 @@ ALIASES = {
     "amazon-gift-cards": "amazon-gift-cards-2018",
     "amazon-scientific": "amazon-scientific-2018",
     "diginetica": "diginetica-sessions",
+    "gowalla": "gowalla-lightgcn",
     "lastfm": "hetrec2011-lastfm-2k",
     "retailrocket": "retailrocket-processed",
     "taobao": "taobao-userbehavior-100k",

@@ -1,8 +1,10 @@
 """What every data set looks like once it is loaded, wherever it came from."""
 
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Integral
 from typing import Any, Callable
 
 import numpy as np
@@ -17,7 +19,7 @@ BEHAVIOURS = ("view", "favourite", "cart", "purchase")
 
 @dataclass(frozen=True)
 class Dataset:
-    """Who met what, when, and what is known of both sides.
+    """Who met what, when, and what is known of both sides. `load`, `from_csv` and `from_frame` make it.
 
     Ids of users and items run from 0 without a gap; row `u` of `users` describes user `u`. The source's own ids
     are kept for people to read, in the column `original` of both frames.
@@ -32,6 +34,8 @@ class Dataset:
         purchase), `session` (int), `row` (the row of the source's file, from 0).
     users, items : DataFrame
         One row a user or item: `original`, then the source's features (`title`, `text`, `category`, ...).
+    n_users, n_items : int
+        How many of each: the rows of these frames.
     friends : DataFrame or None
         `user`, `friend`: one row for each directed tie.
     items_return : bool
@@ -41,13 +45,31 @@ class Dataset:
     rating_scale : (low, high) or None
         Of ratings that go below 0.
     published : Split, list of Split, or None
-        The split or folds that came with the source's files, candidate lists included.
+        The split or folds that came with the source's files, candidate lists included; `make_published` makes it when
+        it is first asked for.
     images : array (n_items, 32, 32, 3) of uint8, or None
-        Made when first asked for.
+        `make_images` makes it when it is first asked for.
     truth : object or None
         For a simulated world: everything that is hidden from a model.
     files : dict
         sha256 of each file that was read: the provenance of every result.
+    make_images, make_published : callable or None
+
+    Raises
+    ------
+    DataError
+        Interactions that would give wrong results later; the message names the first row.
+    UnknownName
+        `history` is asked for a user whom the data do not have.
+
+    Example
+    -------
+    >>> films.n_users, films.n_items, len(films.interactions)
+    (3, 4, 9)
+    >>> films.history("bob").items          # (1, L)
+    tensor([[0, 1, 3]])
+    >>> films.title(3)
+    'dune'
     """
 
     name: str
@@ -91,10 +113,22 @@ class Dataset:
         return row["original"] if isinstance(row["original"], str) else f"item {row['original']}"
 
     def history(self, who, length=None):
-        """What a user did, oldest first: the `Context` of a question asked when the data end.
+        """What users did, oldest first: the `Context` of questions asked when the data end.
 
-        who : the user's id in the source, or a list of ids; length : int or None, how many of the last events.
+        Parameters
+        ----------
+        who : id, or list of ids
+            As the source writes them; the context has one row for each.
+        length : int or None
+            How many of the last events; None for all of them.
+
+        Raises
+        ------
+        UnknownName
+            No user has that id.
         """
+        if length is not None and (not isinstance(length, Integral) or length < 0):
+            raise DataError(f"length={length!r}: a whole number of events, or None for all.")
         ids = [who] if isinstance(who, str) or not hasattr(who, "__iter__") else list(who)
         rows = [self.find_user(one) for one in ids]
         if None in rows:
@@ -105,6 +139,8 @@ class Dataset:
     def find_user(self, who):
         """The number of the user with that id in the source, or None; 42 and "42" are the same where only one of the
         two can be an id here."""
+        if not isinstance(who, Hashable):
+            return None
         return self.numbers_of_users.get(who, self.numbers_of_users.get(str(who) if not isinstance(who, str) else whole(who)))
 
     @cached_property
@@ -146,7 +182,7 @@ class Dataset:
 
 def whole(text):
     """The whole number that a text writes, or None."""
-    return int(text) if re.fullmatch(r"-?(0|[1-9]\d*)", text) else None
+    return int(text) if re.fullmatch(r"0|-?[1-9]\d*", text) else None
 
 
 def check(dataset):

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from datetime import date
 
 import numpy as np
 
@@ -54,15 +55,28 @@ def categories(frame, columns, size, name):
     known = [column for column in columns if column in frame]
     if not known:
         raise missing(name, columns, frame)
+    for column in known:
+        refuse_measurements(frame[column], column, name)
     values = [[f"{column}: {part}" for column in known for part in parts_of(row[column])]
               for row in frame[known].to_dict("records")]
     count = Counter(value for row in values for value in row)
+    if not count:
+        raise DataError(f"{name}: nothing stands in the column{'s' * (len(known) > 1)} {', '.join(known)}.")
     names = sorted(count, key=lambda value: (-count[value], value))[:size]
     place = {value: number for number, value in enumerate(names)}
     matrix = np.zeros((len(frame), size), dtype=np.float32)
     for row, own in enumerate(values):
         matrix[row, [place[value] for value in own if value in place]] = 1
     return matrix, names
+
+
+def refuse_measurements(values, column, name):
+    """Refuse prices, weights, moments: each would be a category of its own."""
+    measured = next((value for value in values.dropna() if isinstance(value, date) or isinstance(value, float) and value % 1),
+                    None)
+    if measured is not None:
+        raise DataError(f"{name}: {column} holds measurements, such as {measured}, and each would be a category of its own: "
+                        "cut them into ranges first, as pandas.cut does.")
 
 
 def parts_of(value):
@@ -79,10 +93,8 @@ def for_sale_since(split):
 
     Where the data tell only the order of each user's events, 0 for all that were met.
     """
-    train = split.train
-    first = train.groupby("item")["timestamp"].min().reindex(range(split.n_items), fill_value=NEVER).to_numpy()
-    only_order = (train["timestamp"] == train.groupby("user").cumcount()).all()
-    return np.where(first < NEVER, 0, NEVER) if only_order else first
+    first = split.train.groupby("item")["timestamp"].min().reindex(range(split.n_items), fill_value=NEVER).to_numpy()
+    return first if split.dataset.clock else np.where(first < NEVER, 0, NEVER)
 
 
 def pictures(dataset):

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import zipfile
 import zlib
 from dataclasses import dataclass, field
@@ -207,9 +208,14 @@ def read_bytes(path, member=None):
 
 
 def read_member(path, member):
-    """One file of a zip, in whichever folder of the zip it lies; zipfile checks its CRC."""
+    """One file of a zip, in whichever folder of the zip it lies, None for its only one; zipfile checks its CRC."""
     try:
         with zipfile.ZipFile(path) as archive:
+            if member is None:
+                files = [name for name in archive.namelist() if not name.endswith("/") and "__MACOSX" not in name]
+                if len(files) != 1:
+                    raise DataError(f"{path}: holds {len(files)} files, and one is read: unpack the one that is meant.")
+                member = files[0]
             for name in archive.namelist():
                 if name == member or name.endswith(f"/{member}"):
                     return archive.read(name)
@@ -330,8 +336,8 @@ def check_text(content, path, encoding):
 
 
 def sniff(header):
-    """The separator that the header line uses most; a comma where it uses none."""
-    return max(SEPARATORS, key=header.count)
+    """The separator that the header line uses most outside of quotes; a comma where it uses none."""
+    return max(SEPARATORS, key=re.sub('"[^"]*"', "", header).count)
 
 
 def plain_lines(content, text, path, separator, width):

@@ -12,6 +12,15 @@ def checked(context, n_items, length):
     items = context.items
     if items is None:
         raise ModelError("A sequential model needs the users' histories: context.items is missing.")
+    if not torch.compiler.is_exporting():                               # an exported graph cannot ask what it will be given
+        refuse_no_history(items, n_items)
+    if items.shape[1] == 0:
+        return context.widen(1)
+    return context if items.shape[1] <= length else latest(context, length)
+
+
+def refuse_no_history(items, n_items):
+    """Refuse items (B, L) that are none, and events behind the padding."""
     real = items >= 0
     if (items >= n_items).any() or (items < -1).any():
         row, step = ((items >= n_items) | (items < -1)).nonzero()[0].tolist()
@@ -20,9 +29,6 @@ def checked(context, n_items, length):
     if (real[:, 1:] & ~real[:, :-1]).any():
         row = (real[:, 1:] & ~real[:, :-1]).any(1).int().argmax()
         raise ModelError(f"History {row} goes on after a padding of -1: events come first, padding last.")
-    if items.shape[1] == 0:
-        return context.widen(1)
-    return context if items.shape[1] <= length else latest(context, length)
 
 
 def latest(context, length):

@@ -4,6 +4,7 @@ import hashlib
 import itertools
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
@@ -22,13 +23,13 @@ class Context:
 
     Attributes
     ----------
-    users : (B,)
+    users : tensor (B,)
         Numbers of the users.
-    items, behaviours, ratings, times, sessions : (B, L)
+    items, behaviours, ratings, times, sessions : tensors (B, L)
         The history, oldest first, then -1 (ratings: NaN) up to L.
-    now : (B,)
+    now : tensor (B,)
         When the question is asked, in seconds since 1970.
-    users_table, items_table : (B,)
+    users_table, items_table : tensors (B,)
         Whose numbers these are: `Ids.users_table` and `items_table` of the data set, which a model compares with those
         that it was trained on.
 
@@ -237,14 +238,19 @@ class Split:
     train_and_validation : DataFrame or None
         What trains after `refit()`.
 
+    Raises
+    ------
+    DataError
+        The test is looked at though the split is `sealed()`, or data without times are asked what was later.
+
     Example
     -------
-    >>> split
-    Split 'time' of 'shop': 1,600 training interactions, 200 validation and 200 test cases
-    >>> split.matrix().shape                            # 0/1, sparse: (n_users, n_items)
+    >>> len(split.train), len(split.validation), len(split.test)
+    (1600, 200, 200)
+    >>> split.matrix().shape                # 0/1, sparse: (n_users, n_items)
     (60, 48)
-    >>> split.refit()
-    Split 'time' of 'shop': 1,800 training interactions, 0 validation and 200 test cases
+    >>> len(split.refit().train)
+    1800
     """
 
     name: str
@@ -273,6 +279,15 @@ class Split:
             found.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
         return found.hexdigest()
 
+    def rated(self):
+        """The training interactions that were given a rating, of which there are some."""
+        if "rating" not in self.train:
+            raise DataError(f"{self.dataset.name} has no ratings; models of clicks (bpr-mf, ials, ease) can learn from it.")
+        rated = self.train.dropna(subset="rating")
+        if rated.empty:
+            raise DataError(f"No interaction in the training part of {self.dataset.name} has a rating.")
+        return rated
+
     def refit(self):
         """The same split with the validation part moved into training: for the final fit before the test."""
         if self.train_and_validation is None:
@@ -285,6 +300,8 @@ class Split:
 
     def trains_on_the_future(self):
         """Share of test cases asked at a time before some training interaction: what a clock would not allow."""
+        if not self.dataset.clock:
+            raise DataError(f"{self.dataset.name}: there are no timestamps, so nothing says what was later.")
         return float((self.test.now < self.train["timestamp"].max()).mean())
 
     def __repr__(self):
@@ -308,7 +325,7 @@ class Sealed:
 
 def history(log, users, now, length=None):
     """The `Context` of questions about users (B,) of a `Log`, asked at `now` (B,), after all that it holds of them."""
-    nothing, users = np.array([], dtype=np.int64), np.asarray(users)
+    nothing, users = np.array([], dtype=np.int64), np.asarray(users, dtype=np.int64)
     cases = Cases(log, users=users, ends=log.starts[users + 1], now=np.asarray(now), case=nothing, target=nothing,
                   n_items=0)
     return cases.context(length=length)
@@ -327,8 +344,8 @@ def everything(dataset):
 
     Example
     -------
-    >>> rb.everything(films)
-    Split 'everything' of 'my data': 9 training interactions, 0 validation and 0 test cases
+    >>> len(rb.everything(films).train), rb.everything(films).test
+    (9, None)
     """
     return Split("everything", dataset, dataset.interactions, test=None)
 
@@ -381,9 +398,7 @@ def leave_last_out(dataset, mask="default"):
     Raises
     ------
     DataError
-        No user has three interactions.
-    ValueError
-        `mask` is none of these.
+        No user has three interactions, or `mask` is none of these.
 
     Example
     -------
@@ -420,14 +435,14 @@ def by_time(dataset, validation=0.1, test=0.1, mask="default"):
     Raises
     ------
     DataError
-        The data have no times, or too coarse ones.
-    ValueError
-        Shares that leave nothing to train on, or a `mask` that is none of these.
+        The data have no times, or too coarse ones; shares that leave nothing to train on; a `mask` that is none of
+        these.
 
     Example
     -------
-    >>> rb.by_time(shop, validation=0.1, test=0.2)
-    Split 'time' of 'shop': 1,400 training interactions, 200 validation and 400 test cases
+    >>> cut = rb.by_time(shop, validation=0.1, test=0.2)
+    >>> len(cut.train), len(cut.validation), len(cut.test)
+    (1400, 200, 400)
     """
     times = np.sort(dataset.interactions["timestamp"].to_numpy())
     shares(validation, test)
@@ -450,7 +465,7 @@ def by_time(dataset, validation=0.1, test=0.1, mask="default"):
 def what_to_mask(mask, dataset):
     """"known", "train" or None, as `leave_last_out` explains them."""
     if mask not in ("default", "known", "train", None):
-        raise ValueError(f"mask is 'default', 'known', 'train' or None, not {mask!r}")
+        raise DataError(f"mask is 'default', 'known', 'train' or None, not {mask!r}")
     return (None if dataset.items_return else "known") if mask == "default" else mask
 
 
@@ -490,13 +505,14 @@ def by_ratio(dataset, validation=0.1, test=0.2, mask="default"):
 
     Raises
     ------
-    ValueError
-        Shares that leave nothing to train on, or a `mask` that is none of these.
+    DataError
+        Nobody has so many interactions that a share of them can be held out; shares that leave nothing to train on; a
+        `mask` that is none of these.
 
     Example
     -------
     >>> cut = rb.by_ratio(films, validation=0, test=0.4)
-    >>> len(cut.test), cut.test.target.shape            # one case a user, P right items
+    >>> len(cut.test), cut.test.target.shape        # a case each, P right items
     (3, (3,))
     """
     shares(validation, test)
@@ -507,8 +523,6 @@ def by_ratio(dataset, validation=0.1, test=0.2, mask="default"):
     position = events.groupby("user").cumcount().to_numpy()
     part = (position >= train_size[events["user"]]).astype(int) + (position >= seen_size[events["user"]])
     train, held_back, held_out = (events[part == number].reset_index(drop=True) for number in range(3))
-    if held_out.empty:
-        raise DataError(f"{dataset.name}: nobody has enough interactions for a share of {test:g}; nothing can be held out.")
     return split_from_parts("ratio", dataset, train, held_back, held_out, mask)
 
 
@@ -633,12 +647,19 @@ def random_folds(dataset, folds=5, seed=0):
     splits : list of Split
         One a fold, each without validation.
 
+    Raises
+    ------
+    DataError
+        `folds` is not a whole number from 2 to that of the interactions.
+
     Example
     -------
     >>> [len(fold.test) for fold in rb.random_folds(films, folds=3)]
     [3, 3, 3]
     """
     events = dataset.interactions
+    if not isinstance(folds, Integral) or not 2 <= folds <= len(events):
+        raise DataError(f"folds={folds!r}: a whole number from 2 to that of the interactions, {len(events):,}.")
     order = np.arange(len(events))
     np.random.RandomState(seed).shuffle(order)
     if "row" in events:  # the line of the source's file: the folds are drawn over these
@@ -661,5 +682,6 @@ def rating_split(name, dataset, test_rows):
 
 def shares(validation, test):
     """Refuse shares that leave nothing to train on."""
-    if not (0 < test < 1 and 0 <= validation < 1 and validation + test < 1):
-        raise ValueError(f"validation={validation} and test={test} must be shares that leave some to train on")
+    numbers = all(isinstance(share, Real) for share in (validation, test))
+    if not (numbers and 0 < test < 1 and 0 <= validation < 1 and validation + test < 1):
+        raise DataError(f"validation={validation} and test={test} must be shares that leave some to train on")

@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from recbook.errors import ModelError
+from recbook.settings import given
 
 
 class Recommender(keras.Model):
@@ -22,6 +23,10 @@ class Recommender(keras.Model):
 
     reads = 0
     batches = None
+
+    def __new__(cls, *arguments, **named):
+        given(cls.__init__, (cls, *arguments), named)                   # Keras reads the constructor: it is not wrapped
+        return super().__new__(cls, *arguments, **named)
 
     def __init__(self, **options):
         super().__init__(**options)

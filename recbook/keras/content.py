@@ -59,9 +59,9 @@ class ContentGRU(LayeredModel):
         super().__init__(**options)
         if length < 1:
             raise ModelError(f"length={length}: a sequential model reads at least 1 event.")
-        if cell not in CELLS:
+        if cell not in tuple(CELLS):
             raise ModelError(f"cell={cell!r}: one of {', '.join(CELLS)}.")
-        if text is not None and text not in READERS:
+        if text is not None and text not in tuple(READERS):
             raise ModelError(f"text={text!r}: None or one of {', '.join(READERS)}.")
         if not (categories or text or picture or ids):
             raise ModelError("An item without categories, text, picture and id is nothing: ask for one of them.")

@@ -25,7 +25,7 @@ class GRU4Rec(SequenceModel):
     def __init__(self, n_users, n_items, dim=64, length=50, hidden=128, cell="gru", negatives=0, dropout=0.2,
                  behaviours=False, pauses=False, **options):
         super().__init__(n_users, n_items, dim, length, negatives, dropout, behaviours, pauses, **options)
-        if cell not in CELLS:
+        if cell not in tuple(CELLS):
             raise ModelError(f"cell={cell!r}: one of {', '.join(CELLS)}.")
         recurrence = CELLS[cell](hidden, return_sequences=True, name="recurrence", dtype=self.dtype_policy)
         self.recurrence = built(recurrence, dim)

@@ -55,6 +55,12 @@ class SequenceModel(LayeredModel):
         if pauses:
             self.pause = self.add_weight(shape=(PAUSES, dim), initializer="zeros", name="pause.weight")
 
+    def start(self, split):
+        if self.pauses and not split.dataset.clock:
+            raise ModelError(f"{split.dataset.name} has no timestamps, and pauses=True reads how long somebody was away: leave "
+                             "it out.")
+        return self
+
     def states(self, context):
         """The state after each event: (B, L, D)."""
         items = context["items"]

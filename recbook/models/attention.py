@@ -19,12 +19,28 @@ CASES_AT_ONCE = 256     # histories whose relevance to all items is held togethe
 
 
 class AttentiveGRU(SequenceModel):
-    """Every candidate has its own summary of the history.
+    """Every candidate has its own summary of the history. The loss is cross-entropy over all items.
 
     Relevance of event t to item i: r_ti = h_t . v_i. The summary for i is sum_t softmax_t(r_ti) h_t, and its product
     with v_i is sum_t softmax_t(r_ti) r_ti: no summary (B, N, D) is ever made.
 
-    Parameters: `SequenceModel`; the loss is cross-entropy over all items.
+    Parameters
+    ----------
+    n_users, n_items, dim, length, dropout, behaviours, pauses
+        As in `SequenceModel`.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be.
+
+    Example
+    -------
+    >>> model = rb.AttentiveGRU(*sizes, dim=8, length=10)
+    >>> history = rb.fit(model, split, epochs=1, progress=False)
+    >>> some = split.test.context(slice(0, 5), length=10)
+    >>> model.weights(some).shape           # (B, L, N)
+    torch.Size([5, 10, 48])
     """
 
     def __init__(self, n_users, n_items, dim=64, length=50, dropout=0.2, behaviours=False, pauses=False):
@@ -76,12 +92,26 @@ def running_attention(relevance):
 class NARM(SequenceModel):
     """The last state of a GRU, beside a sum of all states weighted by what it asks: v . sigmoid(A h_last + B h_t).
 
-    Parameters (more: `SequenceModel`)
+    Parameters
     ----------
+    n_users, n_items, dim, length, negatives, dropout, behaviours, pauses
+        As in `SequenceModel`.
     hidden : int
         Width of the states.
     output_dropout : float
         Share of the two summaries' entries that is set to zero while training.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be.
+
+    Example
+    -------
+    >>> model = rb.NARM(*sizes, dim=8, length=10, hidden=16)
+    >>> history = rb.fit(model, split, epochs=1, progress=False)
+    >>> model.top(shop.history(7), k=3)[0].shape
+    torch.Size([1, 3])
     """
 
     def __init__(self, n_users, n_items, dim=50, length=50, hidden=100, negatives=0, dropout=0.25, output_dropout=0.5,

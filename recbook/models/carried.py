@@ -13,22 +13,34 @@ from recbook.models.base import Recommender, refuse_others, select
 def carry_over(model, dataset):
     """The trained model for a data set that has grown, or that counts its users and items in another order.
 
-    A model that makes items from what they are (`place`) gives new ones their scores. Any other ranks the items that it
-    was trained on, and a warning says how many it cannot: they get -inf, and are in no list. Histories leave out what
-    the model does not know. A new user is known by their history; a model that has a vector of each user refuses them.
+    A model that makes items from what they are (`Recommender.place`) gives new ones their scores. Any other ranks the
+    items that it was trained on, and a warning says how many it cannot: they get -inf, and are in no list. Histories
+    leave out what the model does not know. A new user is known by their history; a model that has a vector of each user
+    refuses them.
 
     Parameters
     ----------
-    model : Recommender   fitted, or loaded from a checkpoint
+    model : Recommender
+        Fitted, or loaded from a checkpoint.
     dataset : Dataset
 
     Returns
     -------
-    model : Recommender   to be asked with contexts of `dataset`; it is not saved: save the model, and carry it over anew
+    model : Recommender
+        To be asked with contexts of `dataset`. It is not saved: save the model, and carry it over anew.
 
     Raises
     ------
-    ModelError   if the model does not know which ids it was trained on, or knows none of these items
+    ModelError
+        The model does not know which ids it was trained on, or knows none of these items.
+
+    Example
+    -------
+    >>> model = rb.ItemKNN(3, 4).fit(stars)
+    >>> grown = rb.from_frame({"user": ["ann", "dan"], "item": ["alien", "dune"]})
+    >>> items, scores = rb.carry_over(model, grown).top(grown.history("dan"), k=1)
+    >>> grown.title(items[0, 0])            # dan is new, and known by his history
+    'alien'
     """
     if model.trained_on is None:
         raise ModelError(f"This {type(model).__name__} does not say which ids it was trained on: train it again.")

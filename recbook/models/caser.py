@@ -37,6 +37,18 @@ class Caser(Recommender):
         K random items for each target, each a no, by binary cross-entropy. 0: cross-entropy over all items.
     dropout : float
         Share of the filters' output that is set to zero while training.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be.
+
+    Example
+    -------
+    >>> model = rb.Caser(*sizes, dim=8, length=4, horizontal=2, vertical=1)
+    >>> history = rb.fit(model, split, epochs=1, progress=False)
+    >>> model.top(shop.history(7), k=3)[0].shape
+    torch.Size([1, 3])
     """
 
     def __init__(self, n_users, n_items, dim=50, length=5, targets=3, horizontal=16, vertical=4, negatives=1,
@@ -75,6 +87,12 @@ class Caser(Recommender):
     def scores(self, context, items=None):
         vectors = self.vectors(checked(context, self.n_items, self.length))
         return products(vectors, self.output.weight, items) + rows(self.output_bias, items)
+
+    def question(self, context):
+        return F.pad(self.vectors(checked(context, self.n_items, self.length)), (0, 1), value=1.0)     # a one for the bias
+
+    def answers(self):
+        return torch.cat([self.output.weight, self.output_bias[:, None]], dim=1)
 
     def loss(self, batch):
         vectors = self.vectors(batch.context)                           # (B, 2 D)

@@ -32,7 +32,7 @@ class Bias(Recommender):
 
     Example
     -------
-    >>> model = rb.Bias(films.n_users, films.n_items, l2_item=0, l2_user=0).fit(rb.everything(films))
+    >>> model = rb.Bias(3, 4, l2_item=0, l2_user=0).fit(stars)
     >>> films.title(model.top(films.history("ann"), k=1)[0][0, 0])
     'dune'
     """
@@ -46,7 +46,7 @@ class Bias(Recommender):
         self.register_buffer("item_bias", torch.zeros(n_items))
 
     def fit(self, split):
-        rated = split.train.dropna(subset="rating")
+        rated = split.rated()
         user, item, rating = (rated[name].to_numpy() for name in ("user", "item", "rating"))
         mean = rating.mean()
         of_user, of_item = np.zeros(self.n_users), np.zeros(self.n_items)
@@ -107,9 +107,14 @@ class PureSVD(Recommender):
         self.item.copy_(torch.from_numpy(factors.T.copy()))
         return self
 
+    def question(self, context):
+        return interaction_matrix(self.history(context), self.n_items, self.item.dtype) @ self.item    # (B, D)
+
+    def answers(self):
+        return self.item
+
     def scores(self, context, items=None):
-        history = interaction_matrix(self.history(context), self.n_items, self.item.dtype)     # (B, n_items)
-        return products(history @ self.item, self.item, items)
+        return products(self.question(context), self.item, items)
 
 
 class EASE(Recommender):
@@ -263,18 +268,21 @@ class IALS(Recommender):
         normal.diagonal(dim1=1, dim2=2).add_(self.penalty(met.sum(1).to(gram), len(fixed))[:, None])
         return torch.linalg.solve(normal, vectors.sum(1))               # by LU, here a third faster than by Cholesky
 
-    def scores(self, context, items=None):
+    def question(self, context):
         history = self.history(context)
         if history.shape[1] == 0:
-            vectors = self.item.new_zeros(len(context), self.dim)
-        else:
-            history = distinct_items(history)
-            gram, values, turn, turned = self.of_items()
-            if history.shape[1] < self.dim:
-                vectors = self.solve_short(turned, values, history) @ turn.T
-            else:
-                vectors = self.solve(self.item, gram, history)
-        return products(vectors, self.item, items)
+            return self.item.new_zeros(len(context), self.dim)
+        history = distinct_items(history)
+        gram, values, turn, turned = self.of_items()
+        if history.shape[1] < self.dim:
+            return self.solve_short(turned, values, history) @ turn.T
+        return self.solve(self.item, gram, history)
+
+    def answers(self):
+        return self.item
+
+    def scores(self, context, items=None):
+        return products(self.question(context), self.item, items)
 
     def of_items(self):
         """What every history is solved with, made once for as long as the items' vectors stay."""

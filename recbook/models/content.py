@@ -33,8 +33,9 @@ class ContentGRU(Recommender):
         Length of the vectors q_i.
     length : int
         How many past events are read.
-    hidden, cell : int, "gru", "lstm" or "rnn"
-        The recurrent state.
+    hidden : int
+        Width of the recurrent state.
+    cell : "gru", "lstm" or "rnn"
     dropout : float
         Share of the entries of what is read that is set to zero while training.
     categories : tuple of str
@@ -54,15 +55,29 @@ class ContentGRU(Recommender):
         How many words, and values of all of `categories` (and of `profile`), are told apart: the most frequent.
     words : int
         How many words of an item are read.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be, no part at all, or a profile that is read for nobody in particular.
+    DataError
+        The data set lacks the columns or the pictures.
+
+    Example
+    -------
+    >>> model = rb.ContentGRU(*sizes, dim=8, hidden=16, length=10, text="bag")
+    >>> history = rb.fit(model, split, epochs=1, progress=False)
+    >>> model.vectors().shape               # q of every item, met or not
+    torch.Size([48, 8])
     """
 
     def __init__(self, n_users, n_items, dim=64, length=50, hidden=128, cell="gru", dropout=0.2,
                  categories=("category", "brand"), text=None, picture=False, ids=False, id_dropout=0.0, profile=(),
                  n_words=2000, n_values=500, words=40):
         super().__init__()
-        if cell not in CELLS:
+        if cell not in tuple(CELLS):
             raise ModelError(f"cell={cell!r}: one of {', '.join(CELLS)}.")
-        if text is not None and text not in READERS:
+        if text is not None and text not in tuple(READERS):
             raise ModelError(f"text={text!r}: None or one of {', '.join(READERS)}.")
         if not (categories or text or picture or ids):
             raise ModelError("An item without categories, text, picture and id is nothing: ask for one of them.")

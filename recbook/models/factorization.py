@@ -51,14 +51,47 @@ class MatrixFactorization(Recommender):
         penalty = self.l2 * (p.square().sum(-1) + item_length + user_bias.square() + item_bias.square())
         return scores, penalty
 
+    def vectors(self, context):
+        """p_u of each case: (B, D)."""
+        return rows(self.user.weight, context.users)
+
     def scores(self, context, items=None):
-        vectors, bias = rows(self.user.weight, context.users), rows(self.user_bias, context.users)[:, None]
+        bias = self.bias + rows(self.user_bias, context.users)[:, None]
         item_bias = self.item_bias if items is None else self.item_bias[items]
-        return products(vectors, self.item.weight, items) + self.bias + bias + item_bias
+        return products(self.vectors(context), self.item.weight, items) + bias + item_bias
+
+    def question(self, context):
+        bias = self.bias + rows(self.user_bias, context.users)[:, None]
+        return torch.cat([self.vectors(context), bias, torch.ones_like(bias)], dim=1)
+
+    def answers(self):
+        return torch.cat([self.item.weight, torch.ones_like(self.item_bias)[:, None], self.item_bias[:, None]], dim=1)
 
 
 class FunkSVD(MatrixFactorization):
-    """Squared error on the ratings that were given: "SVD", FunkSVD, or the latent factor model (LFM)."""
+    """Squared error on the ratings that were given: "SVD", FunkSVD, or the latent factor model (LFM).
+
+    Parameters
+    ----------
+    n_users, n_items : int
+    dim : int
+        Length of the vectors p_u and q_i.
+    l2 : float
+        Penalty on the squared length of what an example uses: its vectors and biases.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be.
+
+    Example
+    -------
+    >>> model = rb.FunkSVD(3, 4, dim=2)
+    >>> history = rb.fit(model, stars, epochs=100, progress=False)
+    >>> ratings = model.scores(films.history("ann"))[0]             # (4,)
+    >>> bool(ratings[0] > ratings[2])       # ann gave alien 5 and casino 1
+    True
+    """
 
     batches = Ratings()
 
@@ -71,7 +104,25 @@ class FunkSVD(MatrixFactorization):
 
 
 class BPRMF(MatrixFactorization):
-    """Pairwise: an item that the user met shall stand above one that they did not."""
+    """Pairwise: an item that the user met shall stand above one that they did not.
+
+    Parameters
+    ----------
+    n_users, n_items, dim, l2
+        As in `FunkSVD`.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be.
+
+    Example
+    -------
+    >>> model = rb.BPRMF(*sizes, dim=8, l2=0.02)
+    >>> history = rb.fit(model, split, epochs=2, progress=False)
+    >>> model.top(shop.history(7), k=3)[0].shape
+    torch.Size([1, 3])
+    """
 
     batches = Pairs(negatives=1)
 
@@ -86,7 +137,25 @@ class BPRMF(MatrixFactorization):
 
 
 class LogisticMF(MatrixFactorization):
-    """Pointwise: met or not, as a yes-no question for each pair, with sampled items for the no."""
+    """Pointwise: met or not, as a yes-no question for each pair, with sampled items for the no.
+
+    Parameters
+    ----------
+    n_users, n_items, dim, l2
+        As in `FunkSVD`.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be.
+
+    Example
+    -------
+    >>> model = rb.LogisticMF(*sizes, dim=8)
+    >>> history = rb.fit(model, split, epochs=2, progress=False)
+    >>> model.scores(shop.history([3, 7])).shape
+    torch.Size([2, 48])
+    """
 
     batches = Pairs(negatives=4)
 
@@ -99,10 +168,28 @@ class LogisticMF(MatrixFactorization):
 class SVDPlusPlus(FunkSVD):
     """SVD++: what a user chose to rate says who they are, whatever the rating.
 
-    rating(u, i) = b + b_u + b_i + q_i . (p_u + |N(u)|^-1/2 * sum over j in N(u) of y_j), N(u) the items rated by u.
+    rating(u, i) = b + b_u + b_i + q_i . (p_u + n_u^-1/2 * sum over j of y_j), j the n_u items rated by u.
 
-    Differs from the paper in the penalty: sum of |y_j|^2 over N(u) counts |N(u)|^-1/2, as it does in the model. In full,
-    as there, it weighs as much as a hundred |p_u|^2 for a user with a hundred ratings: the implicit part falls silent.
+    Differs from the paper in the penalty: the sum of the squared lengths of the y_j counts n_u^-1/2, as it does in the
+    model. In full, as there, it weighs as much as a hundred times that of p_u for a user with a hundred ratings: the
+    implicit part falls silent.
+
+    Parameters
+    ----------
+    n_users, n_items, dim, l2
+        As in `FunkSVD`.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be.
+
+    Example
+    -------
+    >>> model = rb.SVDPlusPlus(3, 4, dim=2)
+    >>> history = rb.fit(model, stars, epochs=2, progress=False)
+    >>> model.implicit.weight.shape         # y of each film, and one of padding
+    torch.Size([5, 2])
     """
 
     batches = RatingsByUser()
@@ -135,8 +222,5 @@ class SVDPlusPlus(FunkSVD):
         penalty = user_length[batch.owner] + q.square().sum(-1) + user_bias.square() + item_bias.square()
         return ((predicted - batch.ratings).square() + self.l2 * penalty).mean()
 
-    def scores(self, context, items=None):
-        vectors = self.user_vectors(context.users, context.items)
-        item_bias = self.item_bias if items is None else self.item_bias[items]
-        bias = self.bias + self.user_bias[context.users][:, None]
-        return products(vectors, self.item.weight, items) + bias + item_bias
+    def vectors(self, context):
+        return self.user_vectors(context.users, self.history(context))

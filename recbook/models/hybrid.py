@@ -20,6 +20,9 @@ class Hybrid(Recommender):
 
     def __init__(self, first, second):
         super().__init__()
+        for model in (first, second):
+            if not hasattr(model, "scores"):
+                raise ModelError(f"A {type(self).__name__} is made of two models, not of a {type(model).__name__}.")
         self.first, self.second = first, second
         self.reads = None if None in (first.reads, second.reads) else max(first.reads, second.reads)
 
@@ -38,21 +41,30 @@ class Weighted(Hybrid):
     Parameters
     ----------
     first, second : Recommender
-        Say, of behaviour and of content.
+        Trained already. Say, of behaviour and of content.
     weight : float
         a, between 0 and 1.
     half : float
         The number of events at which half of the weight is left: a_u = a * n_u / (n_u + half). 0: the same a for all.
     met : tensor (n_users,)
         n_u, how many events of each user the first model was trained on. Needed where `half` is not 0.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be; `half` without `met`.
+
+    Example
+    -------
+    >>> ease = rb.EASE(*sizes).fit(split)
+    >>> content = rb.ContentProfile(*sizes).fit(split)
+    >>> mixed = rb.Weighted(ease, content, weight=0.7)
+    >>> mixed.top(shop.history(7), k=3)[0].shape
+    torch.Size([1, 3])
     """
 
     def __init__(self, first, second, weight=0.5, half=0.0, met=None):
         super().__init__(first, second)
-        if not 0 <= weight <= 1:
-            raise ModelError(f"weight={weight}: the share of the first model is between 0 and 1.")
-        if half < 0:
-            raise ModelError(f"half={half}: a number of events, 0 or more.")
         if half and met is None:
             raise ModelError("half needs met: how many events of each user the first model was trained on.")
         self.weight, self.half = weight, half
@@ -72,12 +84,30 @@ class Weighted(Hybrid):
 
 
 class Switching(Hybrid):
-    """The first model for users with at least `enough` events, the second for all others."""
+    """The first model for users with at least `enough` events, the second for all others.
+
+    Parameters
+    ----------
+    first, second : Recommender
+        Trained already.
+    enough : int
+
+    Raises
+    ------
+    ModelError
+        `enough` is less than 1.
+
+    Example
+    -------
+    >>> popular = rb.Popularity(*sizes).fit(split)
+    >>> model = rb.Switching(rb.EASE(*sizes).fit(split), popular, enough=3)
+    >>> newcomer = rb.Context(items=torch.tensor([[5, -1]]))
+    >>> torch.equal(model.top(newcomer, k=3)[0], popular.top(newcomer, k=3)[0])
+    True
+    """
 
     def __init__(self, first, second, enough=5):
         super().__init__(first, second)
-        if enough < 1:
-            raise ModelError(f"enough={enough}: at least 1 event.")
         self.enough = enough
         self.reads = self.reads if self.reads is None else max(self.reads, enough)
 
@@ -95,12 +125,28 @@ class Newcomers(Hybrid):
 
     Parameters
     ----------
+    first, second : Recommender
+        Trained already.
     met : tensor (n_items,)
         How often each item was met in training.
     enough : int
         A newcomer was met less often than this.
     share : float
         How many of a hundred events are of newcomers, over 100.
+
+    Raises
+    ------
+    ModelError
+        `share` is not between 0 and 1, or all items are newcomers, or none.
+
+    Example
+    -------
+    >>> first, second = rb.EASE(*sizes).fit(split), rb.PureSVD(*sizes).fit(split)
+    >>> met = torch.bincount(torch.tensor(split.train["item"]), minlength=48)
+    >>> model = rb.Newcomers(first, second, met, enough=20, share=0.1)
+    >>> chances = model.scores(shop.history(7)).exp()           # (1, n_items)
+    >>> round(float(chances[0, met < 20].sum()), 4)
+    0.1
     """
 
     def __init__(self, first, second, met, enough=10, share=0.1):
@@ -120,12 +166,30 @@ class Newcomers(Hybrid):
 
 
 class Cascade(Hybrid):
-    """The first model picks the best `kept` items, the second puts them in order; the others follow as they were."""
+    """The first model picks the best `kept` items, the second puts them in order; the others follow as they were.
+
+    Parameters
+    ----------
+    first, second : Recommender
+        Trained already.
+    kept : int
+
+    Raises
+    ------
+    ModelError
+        `kept` is less than 1.
+
+    Example
+    -------
+    >>> first, second = rb.EASE(*sizes).fit(split), rb.IALS(*sizes).fit(split)
+    >>> found = first.top(shop.history(7), k=10)[0]
+    >>> ordered = rb.Cascade(first, second, kept=10).top(shop.history(7), k=10)[0]
+    >>> set(found[0].tolist()) == set(ordered[0].tolist())
+    True
+    """
 
     def __init__(self, first, second, kept=50):
         super().__init__(first, second)
-        if kept < 1:
-            raise ModelError(f"kept={kept}: at least 1 item.")
         self.kept = kept
 
     def scores(self, context, items=None):

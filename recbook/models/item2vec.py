@@ -25,7 +25,7 @@ class Item2Vec(Recommender):
 
     Training brings centre . item near log P(item | centre) - log noise(item) - log negatives, where noise(item) is its
     chance to be drawn as a negative (Levy and Goldberg, *Neural Word Embedding as Implicit Matrix Factorization*, NIPS
-    2014): popularity is divided out, and `scores` puts it back. On the shop's validation NDCG@10 is 0.24 so, 0.07
+    2014): popularity is divided out, and `scores` puts it back. On the shop's validation `NDCG@10` is 0.24 so, 0.07
     without, and 0.18 with products of two `item` vectors.
 
     Parameters
@@ -33,6 +33,18 @@ class Item2Vec(Recommender):
     n_users, n_items : int
     dim : int
         Length of the vectors.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be.
+
+    Example
+    -------
+    >>> model = rb.Item2Vec(*sizes, dim=8)
+    >>> history = rb.fit(model, split, epochs=1, progress=False)
+    >>> model.item.weight.shape
+    torch.Size([48, 8])
     """
 
     batches = SkipGrams(window=5, negatives=5)

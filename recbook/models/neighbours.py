@@ -88,6 +88,7 @@ class ItemKNN(ItemNeighbours):
 
     Parameters
     ----------
+    n_users, n_items : int
     k : int
         How many neighbours a candidate has.
     shrink : float
@@ -95,6 +96,25 @@ class ItemKNN(ItemNeighbours):
     similarity : "cosine" or "jaccard"
     reads : int or None
         How many of the latest events of a history are looked at; None for all of them.
+
+    Attributes
+    ----------
+    neighbours, weight : tensors (n_items, k)
+        Of each item, the nearest first; -1 and 0 where there are fewer.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be.
+    UnknownName
+        No similarity, or no side, has that name.
+
+    Example
+    -------
+    >>> model = rb.ItemKNN(3, 4, k=2).fit(stars)
+    >>> met = films.history("bob")
+    >>> films.title(model.top(met, k=1, exclude=met.items)[0][0, 0])
+    'casino'
     """
 
     def __init__(self, n_users, n_items, k=50, shrink=0.0, similarity="cosine", reads=None):
@@ -117,6 +137,26 @@ class RP3Beta(ItemNeighbours):
 
     The weight of i for j is the sum over users u who met both of (1 / n_i)^alpha (1 / n_u)^alpha, divided by n_j^beta,
     as the walk comes to what is popular too often. The first step is the same for every item of a history.
+
+    Parameters
+    ----------
+    n_users, n_items : int
+    k : int
+        How many neighbours a candidate has.
+    alpha, beta : float
+    reads : int or None
+        How many of the latest events of a history are looked at; None for all of them.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be.
+
+    Example
+    -------
+    >>> model = rb.RP3Beta(*sizes, k=10, beta=0.4).fit(split)
+    >>> model.top(shop.history([3, 7]), k=5)[0].shape
+    torch.Size([2, 5])
     """
 
     def __init__(self, n_users, n_items, k=100, alpha=1.0, beta=0.6, reads=None):
@@ -143,12 +183,28 @@ class UserKNN(Recommender):
 
     Parameters
     ----------
+    n_users, n_items : int
     k : int
-    shrink, similarity, reads : as in `ItemKNN`
+        How many neighbours.
+    shrink, similarity, reads
+        As in `ItemKNN`.
     keeps : "history" or "user"
         Whose k counts. "history": its neighbours are the k users most like it. "user": its neighbours are the users
         to whom it is as similar as their k-th most similar user, as in the code of Ferrari Dacrema et al. (TOIS 2021):
         those who are like everybody, because they met a lot, are then asked less.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be.
+    UnknownName
+        No similarity, or no side, has that name.
+
+    Example
+    -------
+    >>> model = rb.UserKNN(3, 4, k=1).fit(stars)
+    >>> model.scores(films.history("ann"))          # cat met the same three
+    tensor([[1., 1., 1., 0.]])
     """
 
     sized_by_fit = ("items_of.columns", "users_of.columns")
@@ -213,6 +269,10 @@ def largest(weights, rows, k):
     row = np.repeat(np.arange(len(rows)), np.diff(weights.indptr))
     column, value = weights.indices, weights.data.astype(np.float32)
     real = (value > 0) & (column != rows[row])                          # no item speaks for itself
+    row, column, value = row[real], column[real], value[real]
+    each = np.split(value, np.searchsorted(row, np.arange(1, len(rows))))
+    least = np.array([np.partition(own, -k)[-k] if len(own) > k else 0 for own in each])
+    real = value >= least[row]                                          # sort only what can be among the k
     row, column, value = row[real], column[real], value[real]
     order = np.lexsort((column, -value, row))
     row, column, value = row[order], column[order], value[order]

@@ -105,6 +105,18 @@ class GMF(NeuralModel):
     n_users, n_items : int
     dim : int
         Length of the vectors p_u and q_i.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be.
+
+    Example
+    -------
+    >>> model = rb.GMF(*sizes, dim=8)
+    >>> history = rb.fit(model, split, epochs=1, progress=False)
+    >>> model.product.output.shape          # the weight of each dimension
+    torch.Size([8])
     """
 
     def __init__(self, n_users, n_items, dim=32):
@@ -121,6 +133,18 @@ class MLP(NeuralModel):
     n_users, n_items : int
     layers : sequence of int
         Width of each layer; the vectors p_u and q_i are as long as the first is wide.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be.
+
+    Example
+    -------
+    >>> model = rb.MLP(*sizes, layers=(16, 8))
+    >>> history = rb.fit(model, split, epochs=1, progress=False)
+    >>> model.scores(split.test.context(slice(0, 5))).shape
+    torch.Size([5, 48])
     """
 
     def __init__(self, n_users, n_items, layers=(64, 32, 16)):
@@ -136,7 +160,19 @@ class NeuMF(NeuralModel):
     ----------
     n_users, n_items, dim : int
     layers : sequence of int
-        As in GMF and MLP.
+        As in `GMF` and `MLP`.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be, or two parts of different sizes to `joined`.
+
+    Example
+    -------
+    >>> gmf, mlp = rb.GMF(*sizes, dim=8), rb.MLP(*sizes, layers=(16, 8))
+    >>> model = rb.NeuMF.joined(gmf, mlp)   # starts from both, once trained
+    >>> model.dim, model.layers
+    (8, [16, 8])
     """
 
     def __init__(self, n_users, n_items, dim=32, layers=(64, 32, 16)):

@@ -23,21 +23,33 @@ class Observer(Recommender):
 
     Friends are not consulted, and pictures and texts hold nothing that the observer does not know.
 
+    All of this is exact but for one thing. Nobody buys a thing twice; one who is denied the behaviours takes from the
+    number of earlier looks how likely it was bought before, and does not ask what followed each of these looks.
+
     Parameters
     ----------
     dataset : Dataset
         A simulated shop.
     behaviours : bool
-        Whether it is told what was done with each item: a look, the cart, a purchase. If not, then nor the ratings: only
-        what was bought is rated.
+        Whether it is told what was done with each item: a look, the cart, a purchase. If not, then nor the ratings:
+        only what was bought is rated.
     ratings : bool
         Whether it is told the ratings.
     pauses : bool
-        Whether it is told when things happened, and so where a visit begins, at the question too. Profiles, and what was
-        on sale at each event, it knows in any case.
+        Whether it is told when things happened, and so where a visit begins, at the question too. Profiles, and what
+        was on sale at each event, it knows in any case.
 
-    All of this is exact but for one thing. Nobody buys a thing twice; one who is denied the behaviours takes from the
-    number of earlier looks how likely it was bought before, and does not ask what followed each of these looks.
+    Raises
+    ------
+    ModelError
+        A data set that is no simulated world, or ratings without behaviours.
+
+    Example
+    -------
+    >>> some = split.test.context(slice(0, 5))
+    >>> chances = rb.Observer(shop).scores(some)    # (B, n_items)
+    >>> torch.allclose(chances.sum(1), torch.ones(5, dtype=torch.double))
+    True
     """
 
     reads = None
@@ -172,6 +184,22 @@ class TasteObserver(Observer):
     """The observer's belief about taste, and blind to all else: what the session shows, and what was bought.
 
     The ceiling of models that know a user by one vector, such as matrix factorization.
+
+    Parameters
+    ----------
+    dataset, behaviours, ratings, pauses
+        As in `Observer`.
+
+    Raises
+    ------
+    ModelError
+        As `Observer`.
+
+    Example
+    -------
+    >>> models = {"observer": rb.Observer(shop), "taste": rb.TasteObserver(shop)}
+    >>> rb.compare(models, on=split.test).better("observer", than="taste")
+    True
     """
 
     def follow(self, context):
@@ -182,7 +210,25 @@ class TasteObserver(Observer):
 
 
 class Oracle(Observer):
-    """Ranks by the true probability given the history *and* the user's hidden taste at that very event."""
+    """Ranks by the true probability given the history *and* the user's hidden taste at that very event.
+
+    Parameters
+    ----------
+    dataset, behaviours, ratings, pauses
+        As in `Observer`.
+
+    Raises
+    ------
+    ModelError
+        As `Observer`.
+
+    Example
+    -------
+    >>> models = {"oracle": rb.Oracle(shop), "observer": rb.Observer(shop)}
+    >>> result = rb.compare(models, on=rb.by_time(shop, test=0.8).test)
+    >>> result.better("oracle", than="observer")
+    True
+    """
 
     def belief(self, context, belief):
         taste = self.dataset.truth.taste_at(context.users.numpy(), context.now.numpy())

@@ -6,7 +6,23 @@ from recbook.models.base import Recommender, select
 
 
 class Popularity(Recommender):
-    """Rank items by how many training interactions they have. Everyone gets the same list."""
+    """Rank items by how many training interactions they have. Everyone gets the same list.
+
+    Parameters
+    ----------
+    n_users, n_items : int
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be.
+
+    Example
+    -------
+    >>> model = rb.Popularity(3, 4).fit(stars)
+    >>> model.scores(films.history("ann"))          # (B, n_items)
+    tensor([[3., 3., 2., 1.]])
+    """
 
     def __init__(self, n_users, n_items):
         super().__init__()
@@ -30,8 +46,21 @@ class PersonalPopularity(Popularity):
 
     Parameters
     ----------
+    n_users, n_items : int
     reads : int or None
         How many of the latest events of a history are counted; None for all of them.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be.
+
+    Example
+    -------
+    >>> log = rb.from_frame({"user": ["ann"] * 3, "item": ["tea", "pot", "tea"]})
+    >>> model = rb.PersonalPopularity(1, 2).fit(rb.everything(log))
+    >>> log.title(model.top(log.history("ann"), k=1)[0][0, 0])
+    'tea'
     """
 
     def __init__(self, n_users, n_items, reads=None):

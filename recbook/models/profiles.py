@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from recbook.data.features import TEXT, parts_of
+from recbook.data.features import TEXT, parts_of, refuse_measurements
 from recbook.data.splits import everything
 from recbook.errors import ModelError
 from recbook.models.base import Recommender, interaction_matrix, products
@@ -22,12 +22,26 @@ class ContentProfile(Recommender):
 
     Parameters
     ----------
+    n_users, n_items : int
     columns : tuple of str
         Of the data set's `items`. Those that it lacks are passed over.
     n_features : int
         Of all columns together, shared equally; the most frequent words and values are kept.
     reads : int or None
         How many of the latest events of a history are looked at; None for all of them.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be, items without these columns or without words in them, or no scikit-learn.
+
+    Example
+    -------
+    >>> model = rb.ContentProfile(*sizes, columns=("category",)).fit(split)
+    >>> one = rb.Context(items=torch.tensor([[5]]))
+    >>> near = model.top(one, k=2)[0][0].tolist()
+    >>> set(shop.items["category"][near]) == {shop.items["category"][5]}
+    True
     """
 
     def __init__(self, n_users, n_items, columns=("category", "brand", "text"), n_features=1000, reads=None):
@@ -48,6 +62,8 @@ class ContentProfile(Recommender):
                              f"{', '.join(found.columns)}. Name some of them: columns=(...).")
         parts = []
         for column in columns:
+            if column not in TEXT:
+                refuse_measurements(found[column], column, split.dataset.name)
             vectorizer = TfidfVectorizer(analyzer="word" if column in TEXT else parts_of, dtype=np.float32,
                                          max_features=self.n_features // len(columns))
             values = found[column].map(lambda value: value if isinstance(value, tuple) else str(value), na_action="ignore")

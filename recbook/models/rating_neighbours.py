@@ -24,6 +24,7 @@ class RatingKNN(Bias):
 
     Parameters
     ----------
+    n_users, n_items : int
     k : int
         At most how many neighbours a prediction has, the most similar first.
     by : "user" or "item"
@@ -32,6 +33,21 @@ class RatingKNN(Bias):
         as they are; adjusted cosine: about the mean of each item (by items: of each user).
     shrink : float
         A similarity from n common ratings is multiplied by (n - 1) / (n - 1 + shrink); from less than two it is 0.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be, or more memory than this machine has.
+    UnknownName
+        No similarity, or no side, has that name.
+
+    Example
+    -------
+    >>> model = rb.RatingKNN(3, 4, k=1, by="user").fit(stars)
+    >>> dune = torch.tensor([[3]])
+    >>> rating = model.scores(films.history("ann"), dune)           # (1, 1)
+    >>> bool(1 <= rating <= 5)
+    True
     """
 
     sized_by_fit = ("ratings.columns", "deviation")
@@ -57,7 +73,7 @@ class RatingKNN(Bias):
         (self.user_bias if self.by == "user" else self.item_bias).copy_(torch.from_numpy(means - float(self.bias)))
 
     def fit(self, split):
-        rated = split.train.dropna(subset="rating").drop_duplicates(["user", "item"], keep="last")
+        rated = split.rated().drop_duplicates(["user", "item"], keep="last")
         self.fit_centre(split, rated)
         user, item, rating = (rated[name].to_numpy() for name in ("user", "item", "rating"))
         expected = float(self.bias) + self.user_bias.cpu().numpy()[user] + self.item_bias.cpu().numpy()[item]
@@ -108,6 +124,28 @@ class KNNBaseline(RatingKNN):
 
     Similarity is the correlation about the baselines, shrunk; by users the same with users and items exchanged. As
     formula 3 of Koren's paper, and as scikit-surprise's `KNNBaseline` with its `pearson_baseline`.
+
+    Parameters
+    ----------
+    n_users, n_items : int
+    k : int
+        At most how many neighbours a prediction has, the most similar first.
+    by : "item" or "user"
+    shrink : float
+        As in `RatingKNN`.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be, or more memory than this machine has.
+    UnknownName
+        No similarity, or no side, has that name.
+
+    Example
+    -------
+    >>> model = rb.KNNBaseline(3, 4, k=2).fit(stars)
+    >>> model.scores(films.history("bob")).shape    # a rating of each film
+    torch.Size([1, 4])
     """
 
     similarities = ("baseline",)

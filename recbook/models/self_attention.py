@@ -80,8 +80,10 @@ class CodedBlock(Block):
 class SASRec(SequenceModel):
     """Blocks of causal self-attention on items plus their positions.
 
-    Parameters (more: `SequenceModel`)
+    Parameters
     ----------
+    n_users, n_items, dim, length, negatives, dropout, behaviours, pauses
+        As in `SequenceModel`.
     blocks, heads : int
         How many blocks, and in how many parts of the vectors each attends on its own.
     stride : int or None
@@ -91,6 +93,18 @@ class SASRec(SequenceModel):
         padding, but every batch stands for all users.
     as_coded : bool
         Blocks as the authors coded them, in place of those of the paper.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be; `dim` that does not divide into `heads`.
+
+    Example
+    -------
+    >>> model = rb.SASRec(*sizes, dim=8, length=10, heads=2)
+    >>> history = rb.fit(model, split, epochs=1, progress=False)
+    >>> model.top(shop.history([3, 7]), k=5)[0].shape
+    torch.Size([2, 5])
     """
 
     def __init__(self, n_users, n_items, dim=64, length=50, blocks=2, heads=1, negatives=0, dropout=0.2,

@@ -39,6 +39,21 @@ class SequenceModel(Recommender):
         Read also what was done with each item (view, favourite, cart, purchase).
     pauses : bool
         Read also how long it was, after each event, until the next one, or until the question: it is known then.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be, or a history that lacks what the model reads.
+
+    Example
+    -------
+    >>> class Sums(rb.SequenceModel):
+    ...     def encode(self, inputs):
+    ...         return inputs.cumsum(1)
+    >>> model = Sums(*sizes, dim=8, length=10)
+    >>> history = rb.fit(model, split, epochs=1, progress=False)
+    >>> model.top(shop.history([3, 7]), k=5)[0].shape
+    torch.Size([2, 5])
     """
 
     def __init__(self, n_users, n_items, dim=64, length=50, negatives=0, dropout=0.2, behaviours=False,
@@ -57,6 +72,11 @@ class SequenceModel(Recommender):
         if pauses:
             self.pause = nn.Embedding(PAUSES, dim)
             nn.init.zeros_(self.pause.weight)
+
+    def start(self, split):
+        if self.pauses and not split.dataset.clock:
+            raise ModelError(f"{split.dataset.name} has no timestamps, and pauses=True reads how long somebody was away: leave "
+                             "it out.")
 
     def states(self, context):
         """The state after each event: (B, L, D)."""

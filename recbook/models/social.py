@@ -23,8 +23,22 @@ class Friends(Recommender):
 
     Parameters
     ----------
+    n_users, n_items : int
     prior : float
         Small: of what equally many friends met, the more popular comes first.
+
+    Raises
+    ------
+    ModelError
+        A setting that cannot be, a data set without friends, or a question about nobody in particular.
+
+    Example
+    -------
+    >>> log = rb.from_frame({"user": ["ann", "bob"], "item": ["tea", "pot"]},
+    ...                     friends={"who": ["ann"], "whom": ["bob"]})
+    >>> model = rb.Friends(2, 2).fit(rb.everything(log))
+    >>> log.title(model.top(log.history("ann"), k=1)[0][0, 0])
+    'pot'
     """
 
     sized_by_fit = ("named_by.columns", "tie", "users_of.columns")

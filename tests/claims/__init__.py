@@ -3,7 +3,9 @@
     TAKEN_OUT = [("what is broken", "part of the assertion that then fails", BREAKAGE), ...]
     RIVALS = [("which rival", "part of the control's assertion that then fails", BREAKAGE), ...]
 
-A breakage is code that runs before the chapter's. What is in "..." of the text of an assertion is written with '...'.
+A breakage is code that runs before the chapter's. Claims that one breakage makes fail are a tuple and share a run.
+After the breakage may stand code that makes short what the claims are not about: with it alone they must hold.
+What is in "..." of the text of an assertion is written with '...'; of `a and b` only the part with the text is asked.
 """
 
 
@@ -23,4 +25,16 @@ def in_place_of(model, rival):
     return f"""
 import recbook
 recbook.{model} = lambda users, items, **options: {rival}
+"""
+
+
+def short(**epochs):
+    """Models of these classes, and of classes made from them, train for so many epochs."""
+    return f"""
+import recbook.training
+at_length = recbook.training.fit
+def in_short(model, split, **options):
+    few = [{epochs}[kind.__name__] for kind in type(model).__mro__ if kind.__name__ in {epochs}]
+    return at_length(model, split, **(options | ({{"epochs": few[0]}} if few else {{}})))
+recbook.training.fit = in_short
 """

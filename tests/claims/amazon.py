@@ -13,4 +13,4 @@ recbook.data.features.texts = lambda frame, columns, name: ["a thing"] * len(fra
 
 TAKEN_OUT = [("every item has the same words", "among_new.better('content', than='chance')", SAME_WORDS)]
 RIVALS = [("personal popularity in EASE's place", "new.better('EASE', than='personal popularity')",
-           ONE_EPOCH + in_place_of("EASE", "recbook.PersonalPopularity(users, items)"))]
+           in_place_of("EASE", "recbook.PersonalPopularity(users, items)"), ONE_EPOCH)]

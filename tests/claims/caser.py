@@ -1,3 +1,5 @@
+from tests.claims import world
+
 NO_BEND = """
 import torch
 torch.nn.ReLU = torch.nn.Identity
@@ -15,6 +17,7 @@ recbook.training.fit = fit
 
 TAKEN_OUT = [
     ("no bend after the sums", "min(right['sums, a dense layer']['the pair alone']) > 0.98", NO_BEND),
+    ("no taste to remember", "taken.difference('with p_u', than='p_u set to zero')['low'] > 0.005", world(taste=0.0)),
 ]
 
 RIVALS = [

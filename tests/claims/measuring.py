@@ -1,4 +1,4 @@
-from tests.claims import in_place_of
+from tests.claims import in_place_of, world
 
 NOTHING_LEFT_OUT = """
 import torch, recbook.models.base, recbook.models.closed_form, recbook.models.neighbours
@@ -11,6 +11,7 @@ recbook.data.shop.events.Owned.has = lambda self, users, items: self.items[users
 """
 
 TAKEN_OUT = [
+    ("no sessions", "ahead['low'] > 0.01", world(intent=0.0, complements=0.0)),
     ("met items stay", "lead['all never met']['all']['high'] < 0", NOTHING_LEFT_OUT),
     ("bought again", "filtered[0] > 2 * filtered[1]", BOUGHT_AGAIN),
 ]
@@ -18,4 +19,6 @@ TAKEN_OUT = [
 RIVALS = [
     ("personal popularity factorizes", "new.better('PureSVD, reads all'",
      in_place_of("PureSVD", "recbook.PersonalPopularity(users, items)")),
+    ("popularity factorizes", "fair[1] < fair[0] < unfair[0]",
+     in_place_of("PureSVD", "recbook.Popularity(users, items)")),
 ]

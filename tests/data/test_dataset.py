@@ -1,6 +1,8 @@
 """Anybody's frame or CSV file becomes a data set, or a sentence about the row that stands in the way."""
 
+import io
 import tempfile
+import zipfile
 from decimal import Decimal
 from pathlib import Path
 
@@ -45,7 +47,7 @@ def test_a_misnamed_column_is_named_with_those_that_exist(column):
 @pytest.mark.parametrize("column, value, says", [
     ("user", None, "row 2 has no user"), ("item", np.nan, "row 2 has no item"),
     ("session", None, "row 2 has no session"),
-    ("timestamp", -5, "row 2: -5 is no time"), ("timestamp", 978300760000, "divide by 1000"),
+    ("timestamp", -5, "row 2: -5 is no time"), ("timestamp", 978300760000, "say dates='milliseconds'"),
     ("timestamp", np.nan, "row 2: nan is not a timestamp"), ("timestamp", "soon", "row 2: 'soon' is not a date"),
     ("rating", np.nan, "row 2: nan is no rating"), ("rating", -1, "row 2: -1.0 is no rating"),
     ("rating", np.inf, "row 2: inf is no rating"), ("rating", "good", "row 2: 'good' is no rating"),
@@ -194,6 +196,7 @@ def written(tmp_path, text, **options):
     (["NA", "null", "nan"], ["None", "true", "True"], ["NA", "nan", "null"], ["None", "True", "true"]),
     (["inf", "Infinity", "x"], ["9007199254740992", "9007199254740993", "1.5"], ["Infinity", "inf", "x"],
      ["1.5", "9007199254740992", "9007199254740993"]),
+    (["-0", "0", "1"], ["1.50", "1.5", "+1"], ["-0", "0", "1"], ["+1", "1.5", "1.50"]),
     (["10", "9", "-1"], ["9007199254740992", "9007199254740993", "1"], [-1, 9, 10], [1, 2**53, 2**53 + 1]),
 ])
 def test_no_two_ids_of_a_file_are_merged(user, item, users, items, tmp_path):
@@ -221,7 +224,10 @@ def test_ids_may_be_called_text(tmp_path):
 @pytest.mark.parametrize("frame, says", [
     ({"user": [1, "a", 2], "item": list("xyz")}, "row 2: the user 'a' is text, the one before it a number"),
     ({"user": list("abc"), "item": ["x", 5, "w"]}, "row 2: the item 5 is a number, the one before it text"),
-    ({"user": [[1], [2]], "item": [1, 2]}, r"row 1: \[1\] can be no id of a user"),
+    ({"user": [[1], [2]], "item": [1, 2]}, r"row 1: the user \[1\] is neither a number nor text"),
+    ({"user": pd.to_datetime(["2024-01-31"]), "item": [1]}, "the user Timestamp.* is neither a number nor text"),
+    ({"user": pd.Series([1, True], dtype=object), "item": [1, 2]}, "row 2: the user True is True or False, the one before it a"),
+    ({"user": [1], "item": [1j]}, "the item 1j is neither a number nor text"),
 ])
 def test_ids_of_two_kinds_are_named_by_their_row(frame, says):
     with pytest.raises(DataError, match=says):
@@ -257,6 +263,12 @@ def order(times, **options):
     ([20240131, 20231231], [1, 0], [1703980800, 1706659200], {"dates": "%Y%m%d"}),
     ([45322.5, 45322.25], [1, 0], [1706680800, 1706702400], {"dates": "days"}),
     ([1700000000900, 1700000000100], [1, 0], [1700000000] * 2, {"dates": "milliseconds"}),
+    (pd.to_datetime(["2024-01-01", "2024-01-01"]) + pd.to_timedelta([2, 1], "ns"), [1, 0], [1704067200] * 2, {}),
+    ([1700000000000000002, 1700000000000000001], [1, 0], [1700000000] * 2, {"dates": "nanoseconds"}),
+    (["1700000000000000002", "1700000000000000001"], [1, 0], [1700000000] * 2, {"dates": "nanoseconds"}),
+    (["05/03/2024T10:00Z", "06/01/2024T10:00Z"], [1, 0], [1704535200, 1709632800], {"dates": "day first"}),
+    (["05.05.2024", "06.06.2024"], [0, 1], [1714867200, 1717632000], {}),
+    ([2012024, 31122023], [1, 0], [1703980800, 1704153600], {"dates": "%d%m%Y"}),
     (pd.period_range("2024-01", periods=2, freq="M")[::-1], [1, 0], [1704067200, 1706745600], {}),
 ])
 def test_events_stand_in_the_order_in_which_they_happened(times, expected, seconds, options):
@@ -267,10 +279,28 @@ def test_events_stand_in_the_order_in_which_they_happened(times, expected, secon
     (["05.03.2024", "06.01.2024"], "row 1: '05.03.2024' can be read in two ways: say dates='day first'"),
     (["13/02/2024", "02/13/2024"], "row 2: '02/13/2024' has day and month in another order"),
     ([20240131, 20231231], "row 1: 20240131 looks like a date: say dates='%Y%m%d'"),
+    ([31122023, 2012024], "row 1: 31122023 looks like a date: say dates='%d%m%Y'"),
+    (["202401", "202312"], "row 1: '202401' looks like a date: say dates='%Y%m'"),
+    ([20240131120000], "row 1: 20240131120000 looks like a moment: say dates='%Y%m%d%H%M%S'"),
+    ([45322, 45000], "looks like a spreadsheet's days"),
+    (["05 03 2024", "06 01 2024"], "can be read in two ways"), (["Fri 05/03/2024"], "can be read in two ways"),
+    (["10:00 05/03/2024"], "can be read in two ways"), (["05/03/2024T10:00Z"], "can be read in two ways"),
+    (pd.Series([1700000000, "2024-01-01"], dtype=object), "row 2: '2024-01-01' is no number, and row 1 is one"),
     ([2019, 2020], "row 1: 2019 looks like a year"), ([45322.5, 45000.0], "looks like a spreadsheet's days"),
     (["2024-01-31 10:00 CET", "2024-01-31"], "row 1: '2024-01-31 10:00 CET' is not a date .*offset"),
 ])
 def test_a_time_that_can_be_read_in_two_ways_is_refused_and_says_how_to_decide(times, says):
+    with pytest.raises(DataError, match=says):
+        order(times)
+
+
+@pytest.mark.parametrize("times, says", [
+    (["9999-12-31", "2024-01-01"], "row 1: '9999-12-31' is not a date of the years 1678 to 2261"),
+    (["2024-01-01", "Jan-24"], "row 2: 'Jan-24' is not a date"), (["today"], "row 1: 'today' is not a date"),
+    ([1j], "row 1: 1j is not a date"), ([1700000000000], "say dates='milliseconds'"),
+    ([1700000000000000], "say dates='microseconds'"), ([1700000000000000000], "say dates='nanoseconds'"),
+])
+def test_what_is_no_time_is_named(times, says):
     with pytest.raises(DataError, match=says):
         order(times)
 
@@ -284,6 +314,10 @@ def test_no_warning_of_pandas_reaches_the_reader(recwarn):
 def test_an_unknown_way_to_read_dates_lists_those_there_are():
     with pytest.raises(DataError, match="dates='european': say 'day first', 'month first', 'seconds'"):
         order([1, 2], dates="european")
+    with pytest.raises(DataError, match="dates=5: say 'day first'"):
+        order([1, 2], dates=5)
+    with pytest.raises(DataError, match="dates='%Q' is no format"):
+        order(["2024"], dates="%Q")
 
 
 # ------------------------------------------------------------------------------------------------ asking for a user
@@ -293,6 +327,8 @@ def test_a_user_is_found_by_the_id_in_either_type_where_only_one_can_be_meant():
     numbered = from_frame(pd.DataFrame({"user": [42, 42, 7], "item": [1, 2, 3]}))
     assert numbered.find_user(42) == numbered.find_user("42") == numbered.find_user(np.int64(42)) == 1
     assert numbered.history("42").items.tolist() == [[0, 1]]
+    with pytest.raises(UnknownName, match=r"Unknown user of my data .*\['a'\]"):
+        numbered.history([["a"]])
     texts = from_frame(pd.DataFrame({"user": ["42", "007", "7"], "item": [1, 2, 3]}))
     assert texts.find_user(42) == texts.find_user("42") and texts.find_user(7) == texts.find_user("7") != texts.find_user("007")
     with pytest.raises(UnknownName, match=r"Unknown user of my data \(its ids are whole numbers\) 'x'"):
@@ -313,12 +349,56 @@ def test_the_histories_of_many_users_in_one_call():
     ("a::x::4\nb::y::5\n", {"header": False, "separator": "::", "user": 0, "item": 1, "rating": 2}),
     ("user;item;r\na;x;4,0\nb;y;5,0\n", {"decimal": ",", "rating": "r"}),
     ("user|item|r\na|x|4\nb|y|5\n", {"separator": "|", "rating": "r"}),
+    ("a|x|4\nb|y|5\n", {"header": False, "separator": "|", "user": "0", "item": "1", "rating": "2"}),
+    ('user;item;"stars, of 5"\na;x;4\nb;y;5\n', {"rating": "stars, of 5"}),
     ("user,item,r\na,x,4\nb,y,5\n".encode("utf-16"), {"encoding": "utf-16", "rating": "r"}),
 ])
 def test_the_forms_of_a_file(text, options, tmp_path):
     dataset = written(tmp_path, text, **options)
     assert dataset.users["original"].tolist() == ["a", "b"] and dataset.items["original"].tolist() == ["x", "y"]
     assert dataset.interactions["rating"].tolist() == [4, 5]
+
+
+def test_the_one_file_of_a_zip_is_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        archive.writestr("folder/a.csv", "user,item\na,x\n")
+        archive.writestr("__MACOSX/a.csv", "?")
+    assert from_csv(tmp_path / "z.zip").n_items == 1
+    with zipfile.ZipFile(tmp_path / "z.zip", "a") as archive:
+        archive.writestr("b.csv", "user,item\nb,x\n")
+    with pytest.raises(DataError, match="z.zip: holds 2 files, and one is read"):
+        from_csv(tmp_path / "z.zip")
+
+
+@pytest.mark.parametrize("options, says", [
+    ({"separator": 5}, "separator=5: text is needed"), ({"encoding": None}, "encoding=None"),
+    ({"items_return": "maybe"}, "items_return='maybe': say True, False or 'once'"),
+    ({"behaviours": ["pv"]}, "behaviours=.'pv'.: say which is which"),
+    ({"rating_scale": 5}, "rating_scale=5: say how low"), ({"rating_scale": (1, -1)}, "rating_scale=.1, -1."),
+    ({"rating": ["r"]}, "no column .'r'. for rating"), ({"header": "no"}, "header='no': say True or False"),
+])
+def test_what_is_said_of_a_file_in_a_way_that_says_nothing(options, says, tmp_path):
+    with pytest.raises(DataError, match=says):
+        written(tmp_path, "user,item,r\na,b,1\n", **options)
+
+
+@pytest.mark.parametrize("path", [5, None, CLICKS, io.StringIO("user,item\n"), "https://example.org/a.csv"])
+def test_what_is_no_path(path):
+    with pytest.raises(DataError, match="is no path of a file"):
+        from_csv(path)
+
+
+@pytest.mark.parametrize("rating", ["1.234", "1.234,5", "1,234,5"])
+def test_a_point_beside_a_decimal_comma_is_refused(rating, tmp_path):
+    with pytest.raises(DataError, match=f"row 1: '{rating}' is no rating with one comma"):
+        written(tmp_path, f"user;item;r\na;x;{rating}\n", decimal=",", rating="r")
+
+
+@pytest.mark.parametrize("rating", [pd.Timestamp(0), pd.Timedelta(1), 1j])
+def test_what_is_no_number_is_no_rating(rating):
+    for ratings in ([rating, rating], pd.Series([3, rating], dtype=object)):
+        with pytest.raises(DataError, match="is no rating"):
+            from_frame(pd.DataFrame({"user": [1, 1], "item": [1, 2], "r": ratings}), rating="r")
 
 
 def test_an_umlaut_in_latin_1(tmp_path):
@@ -333,12 +413,15 @@ def test_an_umlaut_in_latin_1(tmp_path):
 @pytest.mark.parametrize("more, says", [
     ({"friends": pd.DataFrame({"a": ["ana"]})}, "friends are two columns of user ids, and here is 1"),
     ({"user": None}, "which column holds the user"),
+    ({"items": pd.DataFrame([["a", "b"]], columns=["sku", "sku"])}, "two columns of the item features are called 'sku'"),
+    ({"friends": pd.DataFrame({"a": [["ana"]], "b": [["bo"]]})}, "friends: row 1: the user .'ana'. is neither"),
+    ({"session": "sessions"}, "the session .1. is neither"),
     ({"items": pd.DataFrame({"sku": ["tea", None]})}, "item features: row 2 has no item"),
     ({"items": pd.DataFrame({"sku": ["tea"], "original": ["Tee"]})}, "a column 'original' of their own"),
 ])
 def test_features_and_friends_that_are_not_what_they_should_be(more, says):
     with pytest.raises(DataError, match=says):
-        from_frame(CLICKS, **({"user": "customer", "item": "sku"} | more))
+        from_frame(CLICKS.assign(sessions=[[1]] * len(CLICKS)), **({"user": "customer", "item": "sku"} | more))
 
 
 @pytest.mark.parametrize("frame, says", [

@@ -60,6 +60,26 @@ def test_a_value_beyond_the_most_frequent_is_none():
     assert names == ["c: a"] and matrix.tolist() == [[1], [0], [1]]
 
 
+@pytest.mark.parametrize("values", [[9.5, 12.0], pd.to_datetime(["2024-01-31", None]), pd.Series([1, 2.5], dtype=object)])
+def test_measurements_are_no_categories(values):
+    frame = pd.DataFrame({"price": values})
+    with pytest.raises(DataError, match="things: price holds measurements, such as .*cut them into ranges"):
+        features.categories(frame, ("price",), 5, "things")
+    data = recbook.from_frame(pd.DataFrame({"user": [0, 0, 1, 1], "item": [0, 1, 0, 1]}), "things", items=frame.assign(item=[0, 1]))
+    with pytest.raises(DataError, match="price holds measurements"):
+        recbook.ContentProfile(2, 2, columns=("price",)).fit(recbook.everything(data))
+
+
+def test_whole_numbers_are_categories_even_with_gaps():
+    matrix, names = features.categories(pd.DataFrame({"year": [1999, None, 2001]}), ("year",), 2, "films")
+    assert names == ["year: 1999.0", "year: 2001.0"] and matrix.tolist() == [[1, 0], [0, 0], [0, 1]]
+
+
+def test_a_column_of_nothing_is_no_category():
+    with pytest.raises(DataError, match="things: nothing stands in the column brand"):
+        features.categories(pd.DataFrame({"brand": [None, None]}), ("brand",), 2, "things")
+
+
 def test_what_is_missing_is_named():
     with pytest.raises(DataError, match="things has none of the columns title, text, description; it has price"):
         features.texts(pd.DataFrame({"price": [1]}), features.TEXT, "things")

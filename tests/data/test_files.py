@@ -229,6 +229,7 @@ def test_offline_and_absent_says_what_to_do_in_two_lines(folders):
     message = str(caught.value)
     data, cache = map(str, folders)
     assert message.count("\n") == 1 and "refused" in message
+    assert caught.value.__cause__ is None and caught.value.__suppress_context__         # nothing of urllib3's stands above it
     assert all(part in message for part in ("tiny", "ratings", data, cache, "https://example.org/tiny"))
 
 

@@ -66,7 +66,7 @@ def test_ties_in_time_keep_the_order_of_the_file(write):
     ("1::10::nan::200\n", "ml-1m/ratings.dat, line 1: rating is 'nan'"),
     ("1::10::5::200\n1::20::-5::200\n", "row 2: -5.0 is no rating"),
     ("1::10::5::-1\n", "row 1: -1 is no time in seconds"),
-    ("1::10::5::978300760000\n", "if these are milliseconds, divide by 1000"),
+    ("1::10::5::978300760000\n", "if these are milliseconds, say"),
     ("", "ml-1m/ratings.dat: the file is empty"),
     (b"1::10::5::200\n1::\xe9::5::200\n", "ml-1m/ratings.dat, line 2: byte 0xe9 is no utf-8 text"),
 ])
@@ -174,6 +174,18 @@ def test_caser_cuts_each_user_as_its_files_do(write):
     assert original[split.validation.target].tolist() == [6, 7]
     assert original[split.test.target].tolist() == [8, 9, 8] and split.test.case.tolist() == [0, 0, 1]
     assert original[split.test.context().items[0]].tolist() == [7, 5, 6]
+
+
+def test_gowalla_has_a_line_for_each_user(write):
+    dataset = load(write("gowalla-lightgcn", {"train.txt": "0 5 7\n1 6\n", "valid.txt": "0 6\n", "test.txt": "0 8\n1 7 5\n"}))
+    split = dataset.published
+    original = dataset.items["original"].to_numpy()
+    assert list(zip(split.train["user"], original[split.train["item"]])) == [(0, 5), (0, 7), (1, 6)]
+    assert original[split.validation.target].tolist() == [6] and not dataset.items_return
+    assert original[split.test.target].tolist() == [8, 7, 5] and split.test.case.tolist() == [0, 1, 1]
+    assert split.refit().train["item"].map(original.__getitem__).tolist() == [5, 7, 6, 6]
+    with pytest.raises(DataError, match="train.txt, line 2: 'x' is no whole number"):
+        load(write("gowalla-lightgcn", {"train.txt": "0 5\n1 x\n", "valid.txt": "0 6\n", "test.txt": "0 8\n"}))
 
 
 NCF = {

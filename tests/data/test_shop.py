@@ -13,6 +13,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 import recbook as rb
 from recbook.data.shop.events import simulate
 from recbook.data.shop.world import CATEGORIES, YEAR_START, Parameters, State, World
+from recbook.errors import DataError
 
 
 @pytest.fixture(scope="module")
@@ -225,7 +226,8 @@ def test_a_million_users_are_cheap():
     assert seconds < 40 and kilobytes < 3e6                             # a tenth of it; benchmarks/ has the whole
 
 
-@pytest.mark.parametrize("wrong", [{"n_items": 5}, {"n_users": 0}, {"drift": 1.5}, {"noise": -0.1}])
+@pytest.mark.parametrize("wrong", [{"n_items": 5}, {"n_users": 0}, {"drift": 1.5}, {"noise": -0.1},
+                                   {"n_users": "x"}, {"n_users": 2.5}, {"seed": -1}, {"taste": float("nan")}])
 def test_an_impossible_world_is_refused(wrong):
-    with pytest.raises(ValueError, match="|".join(wrong)):
+    with pytest.raises(DataError, match="|".join(wrong)):
         Parameters(**wrong)

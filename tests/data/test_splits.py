@@ -59,7 +59,7 @@ def test_what_a_user_is_known_to_have_is_masked_unless_items_return():
     assert returning.items_return and leave_last_out(returning).test.masked is None
     assert leave_last_out(returning, mask="train").test.masked.toarray().tolist() == [[1]]
     assert leave_last_out(SMALL, mask=None).test.masked is None
-    with pytest.raises(ValueError, match="mask is"):
+    with pytest.raises(DataError, match="mask is"):
         leave_last_out(SMALL, mask="all")
 
 
@@ -88,6 +88,9 @@ def test_trains_on_the_future_is_the_share_asked_before_the_end_of_training():
     later = dataset(*[(0, item, time) for item, time in ((0, 10), (1, 20), (2, 50), (3, 90))], (1, 1, 30), (1, 0, 85),
                     (2, 3, 40), (2, 2, 70), (2, 1, 80))
     assert leave_last_out(later).trains_on_the_future() == 0.5
+    timeless = from_frame(pd.DataFrame({"user": [0] * 4, "item": range(4)}))
+    with pytest.raises(DataError, match="no timestamps, so nothing says what was later"):
+        leave_last_out(timeless).trains_on_the_future()
 
 
 def test_by_ratio_rounds_the_earlier_parts_up():
@@ -97,15 +100,15 @@ def test_by_ratio_rounds_the_earlier_parts_up():
     assert asked(split.validation) == [(0, [0, 1, 2, 3, 4, 5, 6], [7])]
     assert asked(split.test) == [(0, [0, 1, 2, 3, 4, 5, 6, 7], [8, 9])]
     assert split.test.masked.toarray()[0].tolist() == [1] * 8 + [0] * 2
-    single = by_ratio(dataset((0, 0, 0), *[(1, item, item) for item in range(4)]), validation=0.1, test=0.2)
+    single = by_ratio(dataset((0, 0, 0), *[(1, item, item) for item in range(5)]), validation=0.1, test=0.2)
     assert split.test.now.tolist() == [8]
     assert 0 not in single.test.users and (0, 0) in pairs(single.train)       # ceil(0.7) = 1: a single item trains
 
 
-@pytest.mark.parametrize("validation, test", [(0.5, 0.5), (0, 0), (0, 1), (-0.1, 0.2)])
+@pytest.mark.parametrize("validation, test", [(0.5, 0.5), (0, 0), (0, 1), (-0.1, 0.2), (0, "x"), (0, float("nan"))])
 @pytest.mark.parametrize("cut", [by_time, by_ratio])
 def test_shares_must_leave_something_to_train_on(cut, validation, test):
-    with pytest.raises(ValueError, match="shares"):
+    with pytest.raises(DataError, match="shares"):
         cut(SMALL, validation=validation, test=test)
 
 
@@ -128,6 +131,12 @@ def test_random_folds_are_those_of_surprise(n, folds, seed):
         start, stop = stop, stop + n // folds + (fold < n % folds)
         assert sorted(split.test.target) == sorted(rows[start:stop])
     assert stop == n
+
+
+@pytest.mark.parametrize("folds", [0, 1, -1, 2.5, "x", 1000])
+def test_so_many_folds_cannot_be(folds):
+    with pytest.raises(DataError, match=f"folds={folds!r}: a whole number from 2"):
+        random_folds(rated(6)[1], folds)
 
 
 def test_a_rating_is_asked_with_all_the_training_ratings_of_its_user():

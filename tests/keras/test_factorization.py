@@ -1,5 +1,6 @@
 """A Keras model is the PyTorch model of the same name: same loss, same gradients, same scores, same training."""
 
+import inspect
 import subprocess
 import sys
 
@@ -138,6 +139,15 @@ def test_without_tensorflow_the_error_says_what_to_install():
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1] == (
         'ImportError: The Keras models need TensorFlow: pip install "recbook[keras]".')
+
+
+@pytest.mark.parametrize("name", ["BPRMF", "FunkSVD", "SVDPlusPlus", "LogisticMF", "GMF", "MLP", "NeuMF", "Item2Vec"])
+@pytest.mark.parametrize("setting", [{"dim": 0}, {"l2": -1.0}, {"n_users": 0}])
+def test_no_setting_that_cannot_be_gets_into_a_model(name, setting):
+    cls = getattr(recbook.keras, name)
+    if set(setting) <= set(inspect.signature(cls.__init__).parameters):
+        with pytest.raises(ModelError, match=f"^{next(iter(setting))}="):
+            cls(**{"n_users": 3, "n_items": 4} | setting)
 
 
 def test_another_keras_backend_is_refused():

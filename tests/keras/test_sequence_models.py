@@ -1,5 +1,6 @@
 """Sequential models in Keras: the loss, gradients, scores and training of their PyTorch twins."""
 
+import inspect
 from functools import partial
 
 import keras
@@ -231,3 +232,20 @@ def test_batches_of_an_epoch_are_equally_wide_and_equal_in_number(split):
             assert_array_equal(history[:, 1:][following[:, 1:] >= 0], following[:, :-1][following[:, 1:] >= 0])
         batches.on_epoch_begin()
         assert len(batches) == number
+
+
+@pytest.mark.parametrize("setting", [{"dim": 0}, {"dim": 2.5}, {"length": "x"}, {"dropout": 1.0}, {"negatives": -1},
+                                     {"behaviours": 1}, {"n_items": 0}])
+@of_each_model
+def test_no_setting_that_cannot_be_gets_into_a_model(name, setting):
+    cls = getattr(recbook.keras, name)
+    if set(setting) <= set(inspect.signature(cls.__init__).parameters):
+        with pytest.raises(ModelError, match=f"^{next(iter(setting))}="):
+            cls(**{"n_users": USERS, "n_items": ITEMS} | setting)
+
+
+def test_without_times_there_are_no_pauses():
+    timeless = recbook.leave_last_out(recbook.from_frame({"user": [0] * 4, "item": range(4)}))
+    for package in (recbook, recbook.keras):
+        with pytest.raises(ModelError, match="no timestamps, and pauses=True reads how long"):
+            package.GRU4Rec(1, 4, pauses=True).start(timeless)

@@ -190,6 +190,10 @@ def test_what_was_not_for_sale_is_no_negative():
 
 def test_where_only_the_order_is_known_all_that_was_met_was_always_for_sale():
     model, split = started()
+    assert not split.dataset.clock
+    for cut in (split, recbook.random_folds(split.dataset)[0]):         # of which the second leaves gaps in the numbers
+        since = features.for_sale_since(cut)
+        assert since.tolist() == [0 if item in set(cut.train["item"]) else features.NEVER for item in range(ITEMS)]
     assert model.since.tolist() == [0 if item in set(split.train["item"]) else features.NEVER for item in range(ITEMS)]
 
 
@@ -265,6 +269,7 @@ def test_words_dealt_out_anew_say_nothing_of_a_cold_item(shop):
 
 
 @pytest.mark.parametrize("options, message", [
+    ({"text": [64]}, "text=.64.: None or one of"), ({"cell": {}}, "cell={}: one of"),
     ({"id_dropout": -0.1}, "id_dropout=-0.1"),
     ({"length": 0}, "length=0"), ({"cell": "cell"}, "cell='cell'"), ({"text": "poem"}, "text='poem'"),
     ({"categories": ()}, "is nothing")])

@@ -311,6 +311,19 @@ def test_numbers_are_categories_and_absent_columns_are_passed_over():
         ContentProfile(4, 5, ("text",)).fit(split)
 
 
+@pytest.mark.parametrize("texts", [[""] * 4, list("abcd"), ["☕", "🍵", "🫖", "🥤"], [1, 2, 3, 4], ["the", "of", 3, None]])
+def test_texts_without_a_word_are_told(texts):
+    rows = [(user, item) for user in range(8) for item in "pqrs"]
+    items = pd.DataFrame({"item": list("pqrs"), "text": texts})
+    data = recbook.from_frame(pd.DataFrame(rows, columns=["user", "item"]), items=items)
+    model = recbook.ContentProfile(data.n_users, data.n_items, columns=("text",))
+    if "the" in texts:
+        assert model.fit(recbook.everything(data)).item.norm(dim=1).tolist() == pytest.approx([1, 1, 0, 0])     # a gap is none
+        return
+    with pytest.raises(ModelError, match="the items' 'text' holds no word of two letters or more"):
+        model.fit(recbook.everything(data))
+
+
 def test_without_scikit_learn_the_extra_is_named(monkeypatch):
     real = builtins.__import__
 

@@ -730,3 +730,21 @@ def test_an_attentive_gru_with_even_weights_misses_doors():
     assert right(model, doors()) > 0.95
     model.scores = lambda context, items=None: model.relevance(context, items).mean(1) + model.item_bias[items]
     assert right(model, doors()) < 0.95
+
+
+@pytest.mark.parametrize("name", ["sasrec", "gru4rec", "max-pooled-rnn", "narm"])
+def test_a_model_is_exported_as_a_graph(name):
+    """The checks of a history ask about its numbers, which a graph cannot; it ranks as the model does."""
+    class Ranker(torch.nn.Module):
+        def __init__(self, model):
+            super().__init__()
+            self.model = model
+
+        def forward(self, items):
+            return self.model.scores(Context(items=items))
+
+    recbook.seed_everything(0)
+    model = recbook.models.find_model(name)(5, 9, dim=8).eval()
+    histories = torch.tensor([[1, 2, 3], [4, 5, -1]])
+    graph = torch.export.export(Ranker(model), (histories,)).module()
+    assert_close(graph(histories), model.scores(Context(items=histories)))

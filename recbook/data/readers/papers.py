@@ -1,4 +1,4 @@
-"""MovieLens 1M as three papers cut it: their own files, so that their numbers can be compared with.
+"""Data as papers cut them: MovieLens 1M by three, Gowalla by one; their own files, so that numbers can be compared.
 
 The files number users and items anew; these numbers are kept as `original`. Where MovieLens 1M itself is on this
 machine, its titles are added.
@@ -40,16 +40,39 @@ def ml_1m_caser(files):
     parts = [files.table(file, names=["user", "item", "rating"], types={"user": int, "item": int, "rating": int},
                          separator=" ")
              for file in ("validation/train.txt", "validation/test.txt", "test/test.txt")]
-    dataset = from_frame(pd.concat(parts, ignore_index=True), files.source.name, items_return="once")
+    return in_parts("Caser", files.source.name, parts)
+
+
+def in_parts(split, name, parts):
+    """A data set of frames that train, validate and test, cut so in `published`."""
+    dataset = from_frame(pd.concat(parts, ignore_index=True), name, items_return="once")
     part_of_row = np.repeat([0, 1, 2], [len(part) for part in parts])
 
     def published(dataset):
         log = dataset.interactions
         part = part_of_row[log["row"]]
         train, validation, test = (log[part == number].reset_index(drop=True) for number in range(3))
-        return split_from_parts("Caser", dataset, train, validation, test)
+        return split_from_parts(split, dataset, train, validation, test)
 
     return replace(dataset, make_published=published)
+
+
+def gowalla_lightgcn(files):
+    """Places where people checked in, as LightGCN's authors cut them, in `published`: a line a user, then the places.
+
+    No times and no order. A part of LightGCN's training is set aside for validation; `refit()` gives it back.
+
+    X. He, K. Deng, X. Wang, Y. Li, Y. Zhang, M. Wang. LightGCN. SIGIR 2020.
+    """
+    return in_parts("LightGCN", files.source.name, [pairs(files, f"{part}.txt") for part in ("train", "valid", "test")])
+
+
+def pairs(files, name):
+    """The pairs of a file whose lines are a user and that user's items."""
+    numbers, lengths = parse_number_lists(files.read(name), files.where(name))
+    first = np.zeros(len(numbers), dtype=bool)
+    first[np.cumsum(lengths) - lengths] = True
+    return pd.DataFrame({"user": np.repeat(numbers[first], lengths - 1), "item": numbers[~first]})
 
 
 def ml_1m_ncf(files):

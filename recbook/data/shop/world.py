@@ -16,9 +16,13 @@ within it, so that a draw costs a binary search however large the catalogue is. 
 before anything is drawn: no processor's arithmetic can change an event.
 """
 
+import math
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
+
+from recbook.errors import DataError
 
 CATEGORIES = ("phones", "cases", "headphones", "cameras", "lamps", "chairs",
               "kettles", "teas", "jackets", "boots", "tents", "bikes")
@@ -57,14 +61,19 @@ class Parameters:
     seed: int = 0
 
     def __post_init__(self):
+        for name, value in vars(self).items():
+            kind = Real if isinstance(getattr(Parameters, name), float) else Integral
+            if isinstance(value, bool) or not isinstance(value, kind) or not -math.inf < value < math.inf:
+                raise DataError(f"{name}={value!r}: {'a number' if kind is Real else 'a whole number'}, as in "
+                                f"{name}={getattr(Parameters, name)}")
         if self.n_items < 2 * len(CATEGORIES):
-            raise ValueError(f"n_items={self.n_items}: the shop needs two items in each of {len(CATEGORIES)} categories")
-        for name, least in (("n_users", 1), ("n_events", 1), ("n_tastes", 2), ("n_styles", 1), ("dim", 1)):
+            raise DataError(f"n_items={self.n_items}: the shop needs two items in each of {len(CATEGORIES)} categories")
+        for name, least in (("n_users", 1), ("n_events", 1), ("n_tastes", 2), ("n_styles", 1), ("dim", 1), ("seed", 0)):
             if getattr(self, name) < least:
-                raise ValueError(f"{name}={getattr(self, name)}: the shop needs at least {least}")
+                raise DataError(f"{name}={getattr(self, name)}: the shop needs at least {least}")
         for name in ("drift", "noise", "homophily", "cold_items", "cold_users"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be between 0 and 1")
+                raise DataError(f"{name}={getattr(self, name)} must be between 0 and 1")
 
 
 class World:

@@ -197,7 +197,7 @@ def test_what_the_data_do_not_have_cannot_be_trained_on():
     (partial(recbook.keras.GRU4Rec, length=0), "length=0"),
     (partial(recbook.keras.GRU4Rec, cell="cell"), "cell='cell'"),
     (partial(recbook.keras.SASRec, dim=4, heads=3), "dim=4 does not divide into heads=3"),
-    (partial(recbook.keras.SASRec, dim=4, heads=0), "dim=4 does not divide into heads=0"),
+    (partial(recbook.keras.SASRec, dim=4, heads=0), "heads=0: a whole number of at least 1"),
     (partial(recbook.keras.Caser, targets=0), "targets=0")])
 def test_a_model_that_cannot_be_is_refused(build, message):
     with pytest.raises(ModelError, match=message):

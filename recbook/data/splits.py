@@ -584,7 +584,7 @@ def strong_generalisation(dataset, held_out=0.1, share=0.8, least=5, seed=0):
     -------
     >>> strangers = rb.strong_generalisation(shop, held_out=10)
     >>> len(strangers.test), strangers.train["user"].nunique()
-    (10, 40)
+    (10, 29)
     """
     if not 0 < share < 1:
         raise DataError(f"share={share}: a share above 0 and below 1 of a history is folded in, the rest is asked for.")

@@ -67,6 +67,8 @@ class AutoRec(Recommender):
     ------
     ModelError
         A setting that cannot be; a rating outside the scale; by users, a context without ratings.
+    UnknownName
+        No side has that name.
 
     Example
     -------

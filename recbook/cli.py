@@ -20,8 +20,9 @@ import recbook as rb  # each part is loaded when it is first used: help does not
 from recbook.errors import DataError, ModelError, RecbookError, UnknownName
 
 RUNS = Path("runs")
-SPLITS = {"last-item": "leave_last_out", "time": "by_time", "ratio": "by_ratio", "published": None}
-RATING_MODELS = ("bias", "funk-svd", "svd++", "knn-baseline")  # they learn ratings, and are judged by them
+SPLITS = {"last-item": "leave_last_out", "time": "by_time", "ratio": "by_ratio",
+          "strong-generalisation": "strong_generalisation", "published": None}
+RATING_MODELS = ("bias", "funk-svd", "svd++", "knn-baseline", "autorec")  # they learn ratings, and are judged by them
 RATING_METRICS = ("RMSE", "MAE")
 CSV_COLUMNS = ("user", "item", "timestamp", "rating", "behaviour", "session")
 CSV_FILES = ("items", "users", "friends")

@@ -38,10 +38,14 @@ WIDTHS = ("the width of at least one layer, each 1 or more, as in (64, 32)",
           lambda value: isinstance(value, list | tuple) and len(value) and all(is_whole(x) and x > 0 for x in value))
 NAMES = ("a tuple of names, as in ('category', 'brand')",
          lambda value: isinstance(value, list | tuple) and all(isinstance(name, str) for name in value))
+ACTIVATION = "'sigmoid' or 'identity'", lambda value: value in ("sigmoid", "identity")
+SCALE = ("the lowest and the highest rating, as in (1, 5)",
+         lambda value: isinstance(value, list | tuple) and len(value) == 2 and all(map(is_number, value))
+         and value[0] < value[1])
 
 KINDS = {
     COUNT: "n_users n_items dim hidden length k blocks heads sweeps horizontal vertical targets n_features n_values "
-           "n_words words candidates batch_size validate_every kept enough",
+           "n_words words candidates batch_size validate_every annealing kept enough",
     NATURAL: "negatives epochs",
     PART: "weight share",
     SEED: "seed",
@@ -51,6 +55,8 @@ KINDS = {
     FLAG: "behaviours pauses picture ids mixed as_coded",
     WIDTHS: "layers",
     NAMES: "categories columns profile",
+    ACTIVATION: "activation output",
+    SCALE: "scale",
 }
 SETTINGS = {name: kind for kind, names in KINDS.items() for name in names.split()}
 

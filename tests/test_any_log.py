@@ -18,7 +18,7 @@ USERS = ["007", "7", "NA", "ü ", "null", "0012", "12E3", "True"]
 ITEMS = [1, 2, 3, 5, 8, 13, 21, 34, 55]
 METRICS = ("NDCG@1", "NDCG@10", "HR@3", "Recall@5", "Precision@5", "MAP", "MRR")
 SPLITS = {"last": rb.leave_last_out, "ratio": rb.by_ratio, "time": rb.by_time, "folds": lambda data: rb.random_folds(data, 3)[0]}
-RATINGS = {"bias", "funk-svd", "svd++", "knn-baseline"}
+RATINGS = {"bias", "funk-svd", "svd++", "knn-baseline", "autorec"}
 
 events = st.tuples(st.sampled_from(USERS), st.sampled_from(ITEMS), st.integers(0, 20), st.integers(1, 5))
 logs = st.lists(events, min_size=1, max_size=40)

@@ -241,13 +241,15 @@ def test_the_gpu_computes_what_the_cpu_computes(name):
     def build():
         recbook.seed_everything(0)
         small = {"dim": 8} if "dim" in inspect.signature(recbook.MODELS[name]).parameters else {}
-        return recbook.MODELS[name](SPLIT.n_users, SPLIT.n_items, **small)
+        return recbook.MODELS[name](SPLIT.n_users, SPLIT.n_items, **small).eval()   # nothing is drawn
 
     model, twin = build(), build().cuda()
     if hasattr(model, "fit"):
         model.fit(SPLIT)
         twin.fit(SPLIT)
     else:
+        model.start(SPLIT)
+        twin.start(SPLIT)
         batch = next(model.batches.prepare(SPLIT).epoch(64, torch.Generator().manual_seed(0)))
         moved = Batch(**{name: None if value is None else value.cuda() for name, value in vars(batch).items()})
         assert_close(twin.loss(moved).cpu(), model.loss(batch), rtol=1e-4, atol=1e-5)

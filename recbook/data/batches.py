@@ -21,7 +21,8 @@ class Batch:
     Where an item is predicted from another, centres (B,), the other item, takes the place of users, which is None.
 
     For batches of whole users also owners (U,), the users in it, histories (U, L), their items padded with -1, and
-    owner (B,), the row of `owners` that is `users`.
+    owner (B,), the row of `owners` that is `users`. For batches of whole rows the same without histories; of rows by item
+    the owners are items.
 
     For batches of histories also context, the `Context` of B of them; items are then what follows: (B, L), at each
     event of the history the next one, or (B, T), the T that follow the whole of it, padded with -1; negatives are
@@ -153,6 +154,39 @@ class RatingsByUser(Ratings):
             rows = rows[real]
             yield Batch(self.users[rows], self.items[rows], ratings=self.ratings[rows], owners=owners,
                         histories=histories, owner=owner)
+
+
+class Rows:
+    """Whole rows of the matrix of who met what, as its non-zeros: each pair once. `batch_size` counts rows.
+
+    A row is a user and their items, or by items an item and its users. With ratings only what was rated counts, at the
+    latest rating of each pair.
+    """
+
+    def __init__(self, by="user", ratings=False):
+        self.by, self.with_ratings = by, ratings
+
+    def prepare(self, split, device="cpu"):
+        met = split.train
+        if self.with_ratings:
+            met = split.rated()
+        met = met.drop_duplicates(["user", "item"], keep="last").sort_values(self.by, kind="stable")
+        self.users, self.items = (torch.tensor(met[name].to_numpy(), device=device) for name in ("user", "item"))
+        self.ratings = torch.tensor(met["rating"].to_numpy(np.float32), device=device) if self.with_ratings else None
+        n_rows = split.n_users if self.by == "user" else split.n_items
+        self.count = torch.bincount(self.users if self.by == "user" else self.items, minlength=n_rows)
+        self.start = self.count.cumsum(0) - self.count
+        return self
+
+    def epoch(self, batch_size, generator=None):
+        """All rows in which something stands, in a new order."""
+        order = torch.randperm(len(self.count), device=self.count.device, generator=generator)
+        for owners in order[self.count[order] > 0].split(batch_size):
+            count = self.count[owners]
+            owner = torch.repeat_interleave(torch.arange(len(owners), device=owners.device), count)
+            rows = torch.arange(len(owner), device=owners.device) + (self.start[owners] - count.cumsum(0) + count)[owner]
+            yield Batch(self.users[rows], self.items[rows], ratings=self.ratings[rows] if self.with_ratings else None,
+                        owners=owners, owner=owner)
 
 
 class SkipGrams:

@@ -37,6 +37,12 @@ SOURCES = (
                          "a6898adb50b9ca05aa231689da44c217cb524e7ebd39d264c56e2832f2c54e20"),
     ),
     Source(
+        "ml-20m", movielens.ml_20m,
+        page="https://grouplens.org/datasets/movielens/20m/",
+        terms=NO_REDISTRIBUTION,
+        citation=MOVIELENS,
+    ),
+    Source(
         "ml-latest-small", movielens.ml_latest_small,
         page="https://grouplens.org/datasets/movielens/latest/",
         terms="Research; may be redistributed under the same conditions; acknowledge.",

@@ -1,6 +1,7 @@
 """Cutting the past from the future: a split is a value that says what trains, what is asked, and what is hidden."""
 
 import hashlib
+import itertools
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from numbers import Integral, Real
@@ -11,7 +12,7 @@ import scipy.sparse as sp
 import torch
 import torch.nn.functional as F
 
-from recbook.errors import DataError
+from recbook.errors import DataError, shown
 
 BEHAVIOUR_CODES = {"view": 0, "favourite": 1, "cart": 2, "purchase": 3}
 
@@ -547,6 +548,84 @@ def split_from_parts(name, dataset, train, validation, test, mask="default"):
 
     return Split(name, dataset, train, validation=cases(train, validation) if len(validation) else None,
                  test=cases(both, test), train_and_validation=both)
+
+
+def strong_generalisation(dataset, held_out=0.1, share=0.8, least=5, seed=0):
+    """Users that no model has seen: each is asked about after a part of their history, and none of it trains.
+
+    Liang, Krishnan, Hoffman and Jebara, *Variational Autoencoders for Collaborative Filtering*, WWW 2018, after Marlin
+    2004. Training holds all of the other users' interactions. Of a held-out user, a `share` of the items they met, drawn at
+    random, is their history (a model *folds it in*), and the rest are the right answers; what nobody trains on is neither
+    asked for nor ranked, and what was folded in is not ranked. A model that knows users by a vector has none for them.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    held_out : int or float
+        How many users for validation, and as many for the test; below 1 it is a share of all users.
+    share : float
+        Of the items of a held-out user that are folded in; the answers are rounded down, as in the paper's code.
+    least : int
+        Who met fewer items takes no part, not in training either.
+    seed : int
+        Of who is held out and which items are folded in.
+
+    Returns
+    -------
+    split : Split
+        `refit()` leaves it as it is: users of the validation never train.
+
+    Raises
+    ------
+    DataError
+        Too few users; a share that leaves a user nothing to fold in, or nobody an answer.
+
+    Example
+    -------
+    >>> strangers = rb.strong_generalisation(shop, held_out=10)
+    >>> len(strangers.test), strangers.train["user"].nunique()
+    (10, 29)
+    """
+    if not 0 < share < 1:
+        raise DataError(f"share={share}: a share above 0 and below 1 of a history is folded in, the rest is asked for.")
+    if least < 1 or held_out <= 0:
+        raise DataError(f"least={least} and held_out={held_out}: at least one item a user, and at least one user.")
+    met = dataset.interactions.drop_duplicates(["user", "item"])        # the first time that a user met an item
+    active = np.flatnonzero(np.bincount(met["user"], minlength=dataset.n_users) >= least)
+    number = int(held_out) if held_out >= 1 else int(round_away(held_out * len(active)))
+    if number < 1 or 2 * number >= len(active):
+        raise DataError(f"{dataset.name}: held_out={held_out} asks for {number:,} users twice, and {len(active):,} have met "
+                        f"{least} items or more: somebody has to be held out, and somebody to train.")
+    rng = np.random.default_rng(seed)
+    asked = rng.permutation(active)[:2 * number]
+    trains = np.isin(dataset.interactions["user"], np.setdiff1d(active, asked))
+    train = dataset.interactions[trains].reset_index(drop=True)
+    known = np.zeros(dataset.n_items, dtype=bool)
+    known[train["item"].unique()] = True
+
+    def cases(users):
+        own = met[np.isin(met["user"], users) & known[met["item"]]]
+        count = np.bincount(own["user"], minlength=dataset.n_users)
+        answers = np.floor(round_away((1 - share) * count)).astype(int)
+        if (count[users] == 0).any():
+            user = dataset.users["original"].iloc[users[(count[users] == 0).argmax()]]
+            raise DataError(f"{dataset.name}: user {shown(user)} is held out, and nobody who trains has met any of their "
+                            "items: there is no click to fold in. Hold out fewer users, or raise least.")
+        if not answers.any():
+            raise DataError(f"{dataset.name}: share={share} folds in all that the held-out users met: nothing is left to ask "
+                            "for. Lower share, or raise least.")
+        drawn = pd.Series(rng.random(len(own)), index=own.index).groupby(own["user"]).rank(method="first").to_numpy()
+        held = drawn <= answers[own["user"]]
+        cut = split_from_parts("", dataset, own[~held], own[:0], own[held], mask=None).test
+        return replace(cut, masked=binary_matrix(own[~held], dataset.n_users, dataset.n_items) + unknown(users))
+
+    def unknown(users):
+        """1 where a user would be asked for an item that nobody trains on."""
+        pairs = np.array(list(itertools.product(users, np.flatnonzero(~known))), dtype=np.int64).reshape(-1, 2)
+        return binary_matrix(pd.DataFrame(pairs, columns=["user", "item"]), dataset.n_users, dataset.n_items)
+
+    return Split("strong generalisation", dataset, train, validation=cases(np.sort(asked[:number])),
+                 test=cases(np.sort(asked[number:])))
 
 
 def random_folds(dataset, folds=5, seed=0):

@@ -28,6 +28,7 @@ if keras.config.backend() != "tensorflow":
                       "start Python with KERAS_BACKEND=tensorflow.")
 
 from recbook.keras.attention import NARM, AttentiveGRU
+from recbook.keras.autoencoders import AutoRec, MultDAE, MultVAE
 from recbook.keras.base import Recommender
 from recbook.keras.caser import Caser
 from recbook.keras.content import ContentGRU

@@ -2,6 +2,7 @@
 
 from recbook.errors import UnknownName
 from recbook.models.attention import NARM, AttentiveGRU
+from recbook.models.autoencoders import AutoRec, MultDAE, MultVAE
 from recbook.models.base import Recommender
 from recbook.models.carried import carry_over
 from recbook.models.caser import Caser
@@ -38,6 +39,9 @@ MODELS = {
     "attentive-gru": AttentiveGRU,
     "narm": NARM,
     "sasrec": SASRec,
+    "autorec": AutoRec,
+    "mult-dae": MultDAE,
+    "mult-vae": MultVAE,
     "ials": IALS,
     "pure-svd": PureSVD,
     "ease": EASE,

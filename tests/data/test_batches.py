@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from recbook.data import everything, from_frame, leave_last_out
-from recbook.data.batches import Negatives, Pairs, Ratings, RatingsByUser, Sequences, SkipGrams, Windows
+from recbook.data.batches import Negatives, Pairs, Ratings, RatingsByUser, Rows, Sequences, SkipGrams, Windows
 from recbook.data.splits import BEHAVIOUR_CODES
 from recbook.errors import DataError
 
@@ -127,6 +127,29 @@ def test_ratings_by_user_hold_every_rating_once_beside_its_users_whole_history(c
             assert history == own + [-1] * (len(history) - len(own))
 
 
+@pytest.mark.parametrize("by", ["user", "item"])
+@given(COUNTS, st.integers(1, 30))
+@settings(max_examples=30, deadline=None)
+def test_rows_hold_every_rating_once_and_each_row_whole_in_one_batch(by, counts, batch_size):
+    split = split_of(counts)
+    batches = list(Rows(by, ratings=True).prepare(split).epoch(batch_size))
+    assert triples(batches) == rows_of(split.train)
+    assert sum(len(batch.owners) for batch in batches) == split.train[by].nunique()
+    for batch in batches:
+        own = batch.users if by == "user" else batch.items
+        assert batch.owners[batch.owner].tolist() == own.tolist() and len(batch.owners) <= batch_size
+        assert batch.owner.tolist() == sorted(batch.owner.tolist())
+
+
+def test_rows_hold_a_pair_once_with_its_latest_rating():
+    frame = pd.DataFrame({"user": [0] * 4, "item": [1, 0, 1, 2], "rating": [1, 2, 5, None], "behaviour": "purchase"})
+    split = everything(from_frame(frame, rating="rating", behaviour="behaviour"))
+    (batch,) = Rows(ratings=True).prepare(split).epoch(5)
+    assert triples([batch]) == {(0, 0, 2.0): 1, (0, 1, 5.0): 1}
+    (batch,) = Rows().prepare(split).epoch(5)
+    assert sorted(batch.items.tolist()) == [0, 1, 2] and batch.ratings is None
+
+
 def test_an_item_met_twice_stands_twice_among_the_pairs():
     frame = pd.DataFrame({"user": [0, 0, 0, 1, 1, 1], "item": [0, 0, 1, 2, 1, 0]})
     split = leave_last_out(from_frame(frame)).refit()
@@ -215,8 +238,8 @@ def test_the_rarest_and_the_commonest_draw_are_items_that_were_met(monkeypatch):
     assert batches.draw(1).tolist() == [[1, 4]]
 
 
-@pytest.mark.parametrize("batches", [Pairs(2), Ratings(), RatingsByUser(), SkipGrams()],
-                         ids=["pairs", "ratings", "by user", "skip-grams"])
+@pytest.mark.parametrize("batches", [Pairs(2), Ratings(), RatingsByUser(), Rows(), SkipGrams()],
+                         ids=["pairs", "ratings", "by user", "rows", "skip-grams"])
 def test_an_epoch_is_a_new_order_and_repeats_with_its_seed(batches):
     prepared = batches.prepare(split_of([9, 9, 9, 9]))
     generator = torch.Generator().manual_seed(3)

@@ -130,6 +130,15 @@ def test_ml_latest_small_reads_quoted_titles_and_tags(write):
         "original": 11, "title": "President, The (1995)", "category": "Comedy|Drama", "text": "president, love"}]
 
 
+def test_ml_20m_reads_ratings_and_titles(write):
+    dataset = load(write("ml-20m", {
+        "ratings.csv": "userId,movieId,rating,timestamp\r\n1,11,3.5,1112486027\r\n",
+        "movies.csv": 'movieId,title,genres\r\n11,"President, The (1995)",Comedy|Drama\r\n12,Unrated,Drama\r\n'}))
+    assert rows(dataset, "user", "item", "timestamp", "rating") == [(1, 11, 1112486027, 3.5)]
+    assert dataset.items.to_dict("records") == [{
+        "original": 11, "title": "President, The (1995)", "category": "Comedy|Drama"}]
+
+
 def test_sasrec_keeps_its_ids_and_leaves_the_last_out(write):
     name = write("ml-1m-sasrec", {
         "ml-1m.txt": "1 1\n1 2\n1 3\n", "sas_to_original_items.txt": "1 30\n2 20\n3 10\n",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import recbook as rb
@@ -274,3 +274,78 @@ def test_rows_without_times_are_not_split_by_time():
     long = [(f"long{u}", i) for u in range(2) for i in range(50)] + [(f"short{u}", i) for u in range(50) for i in range(4)]
     with pytest.raises(DataError, match="there are no timestamps, only the order of each user's events"):
         by_time(from_frame(pd.DataFrame(long, columns=["user", "item"])))
+
+
+# ------------------------------------------------------------------------------------------------ users never seen
+
+
+def many(n_users=40, seed=0):
+    """Users with 3 to 12 different items each of 20; user 0 has two."""
+    rng = np.random.default_rng(seed)
+    rows = [(user, item, time) for user in range(n_users)
+            for time, item in enumerate(rng.permutation(20)[:2 if user == 0 else rng.integers(3, 13)])]
+    return dataset(*rows)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(4, 12), st.sampled_from([0.3, 0.5, 0.8]), st.integers(1, 5), st.integers(0, 5))
+def test_strong_generalisation_trains_on_nothing_of_whom_it_asks_about(held_out, share, least, seed):
+    data = many()
+    split = rb.strong_generalisation(data, held_out, share, least, seed)
+    met = {user: set(own["item"]) for user, own in data.interactions.groupby("user")}
+    active = {user for user, own in met.items() if len(own) >= least}
+    trains = set(split.train["user"])
+    known = set(split.train["item"])
+    held = [set(cases.users.tolist()) for cases in (split.validation, split.test)]
+    assert not held[0] & held[1] and not (held[0] | held[1]) & trains and trains | held[0] | held[1] <= active
+    assert len(active - trains) == 2 * held_out                         # who has nothing left to ask for is not asked
+    assert pairs(split.train) == [pair for pair in pairs(data.interactions) if pair[0] in trains]
+    for cases in (split.validation, split.test):
+        for user, history, answers in asked(cases):
+            own = met[user] & known
+            assert set(history) | set(answers) == own and not set(history) & set(answers)
+            assert len(answers) == int(round((1 - share) * len(own), 9)) > 0 and history
+            hidden = set(cases.masked[user].indices.tolist())
+            assert hidden == set(history) | set(range(data.n_items)) - known
+    assert split.refit() is split
+
+
+def test_the_same_seed_holds_out_the_same_users_and_another_others():
+    data = many()
+    one, same, other = (rb.strong_generalisation(data, 8, seed=seed) for seed in (1, 1, 2))
+    assert asked(one.test) == asked(same.test) != asked(other.test)
+
+
+def test_a_history_that_is_folded_in_keeps_its_order():
+    data = many()
+    place = {(row.user, row.item): row.timestamp for row in data.interactions.itertuples()}
+    for user, history, _ in asked(rb.strong_generalisation(data, 10).test):
+        times = [place[user, item] for item in history]
+        assert times == sorted(times)
+
+
+def test_an_item_that_was_met_twice_is_folded_in_or_asked_for_once():
+    data = dataset(*[(user, item, time) for user in range(12) for time, item in enumerate([0, 1, 0, 2, 3, 4, 1, 0])])
+    for user, history, answers in asked(rb.strong_generalisation(data, 3).test):
+        assert sorted(history + answers) == [0, 1, 2, 3, 4] and len(answers) == 1
+
+
+def test_a_share_of_the_users_may_be_held_out():
+    assert len(rb.strong_generalisation(many(41), held_out=0.25, least=3).test) == 10     # of the forty with three items
+
+
+def test_strong_generalisation_says_what_cannot_be():
+    data = many()
+    for options, says in (({"held_out": 20}, "40 users twice|somebody to train"), ({"share": 1.0}, "share=1.0"),
+                          ({"share": 0.0}, "share=0.0"), ({"held_out": 0}, "at least one user"),
+                          ({"least": 30}, "0 have met 30 items"),
+                          ({"held_out": 3, "share": 0.99}, "nothing is left to ask for")):
+        with pytest.raises(DataError, match=says):
+            rb.strong_generalisation(data, **options)
+
+
+def test_a_user_with_no_click_to_fold_in_is_named():
+    """Everybody has items of their own: whoever is held out, nobody else has met them."""
+    data = dataset(*[(user, 5 * user + item, item) for user in range(6) for item in range(5)])
+    with pytest.raises(DataError, match="user . is held out, and nobody who trains has met any of their items"):
+        rb.strong_generalisation(data, held_out=1)

@@ -58,11 +58,22 @@ def ml_1m_films(files):
                        encoding="latin-1", quotes=False)
 
 
+def ml_20m(files):
+    """MovieLens 20M: twenty million ratings; the tags of films are not read."""
+    ratings, films = comma_separated(files)
+    return from_frame(ratings, files.source.name, user="userId", item="movieId", rating="rating",
+                      timestamp="timestamp", items=rated(films, ratings, "movieId"), items_return="once")
+
+
+def comma_separated(files):
+    """The ratings and the films of a newer set."""
+    ratings = files.table("ratings.csv", types={"userId": int, "movieId": int, "rating": float, "timestamp": int})
+    return ratings, files.table("movies.csv", types={"movieId": int}).rename(columns={"genres": "category"})
+
+
 def ml_latest_small(files):
     """MovieLens latest-small; `text` holds the words that users tagged a film with."""
-    ratings = files.table("ratings.csv", types={"userId": int, "movieId": int, "rating": float, "timestamp": int})
-    films = files.table("movies.csv", types={"movieId": int})
-    films = films.rename(columns={"genres": "category"})
+    ratings, films = comma_separated(files)
     tags = files.table("tags.csv", types={"userId": int, "movieId": int, "timestamp": int})
     words = tags.drop_duplicates(["movieId", "tag"]).groupby("movieId")["tag"].agg(", ".join)
     films["text"] = films["movieId"].map(words).fillna("")

@@ -17,8 +17,6 @@ import scipy.sparse as sp
 DATA = ("gowalla-lightgcn", "amazon-beauty-2014")
 LIMITS = {"knn": 2.0, "ials": 1.0}
 MODELS = tuple(LIMITS)
-NOTES = {("gowalla", "knn"): "About twice implicit's seconds, a few hundredths above or below in a turn: nearly two thirds of ours go "
-                             "into the lists, where all 40,981 scores of a user are laid out; implicit touches those above 0 only."}
 NEIGHBOURS, DIM, SWEEPS, WEIGHT, L2, THREADS, K = 50, 64, 10, 0.3, 10.0, 1, 10
 
 
@@ -156,7 +154,7 @@ def rows(models=None):
                 title = (f"{NEIGHBOURS} neighbours of each item" if kind == "knn" else f"iALS of dimension {DIM}, {SWEEPS} sweeps")
                 settings = {"k": NEIGHBOURS} if kind == "knn" else {"dim": DIM, "sweeps": SWEEPS, "unmet_weight": WEIGHT, "l2": L2}
                 made[f"sparse-{short}-{kind}"] = common.row(f"{title} of {name}, fit and ten items for everybody",
-                                                            {"ratio": limit}, settings, mine, peer, NOTES.get((short, kind)))
+                                                            {"ratio": limit}, settings, mine, peer)
     return recbook.load(DATA[0]), made
 
 

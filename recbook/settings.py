@@ -30,6 +30,7 @@ def is_number(value):
 COUNT, NATURAL = whole(1), whole(0)
 READS = "a whole number of at least 1, or None", lambda value: value is None or is_whole(value) and value >= 1
 NUMBER = "a number of at least 0", lambda value: is_number(value) and value >= 0
+POSITIVE = "a number above 0", lambda value: is_number(value) and value > 0
 SHARE = "a share of at least 0 and below 1", lambda value: is_number(value) and 0 <= value < 1
 PART = "a share of 0 to 1", lambda value: is_number(value) and 0 <= value <= 1
 SEED = "a whole number from 0 to 4294967295", lambda value: is_whole(value) and 0 <= value < 2**32
@@ -45,12 +46,13 @@ SCALE = ("the lowest and the highest rating, as in (1, 5)",
 
 KINDS = {
     COUNT: "n_users n_items dim hidden length k blocks heads sweeps horizontal vertical targets n_features n_values "
-           "n_words words candidates batch_size validate_every annealing kept enough",
+           "n_words words candidates batch_size validate_every annealing kept enough places",
     NATURAL: "negatives epochs",
-    PART: "weight share",
+    PART: "weight share epsilon",
     SEED: "seed",
     READS: "reads stride patience",
     NUMBER: "learning_rate half l2 l2_item l2_user shrink unmet_weight exponent prior alpha beta",
+    POSITIVE: "temperature",
     SHARE: "dropout output_dropout id_dropout",
     FLAG: "behaviours pauses picture ids mixed as_coded",
     WIDTHS: "layers",

@@ -10,5 +10,5 @@ from recbook.off_policy.examination import examination
 from recbook.off_policy.factorization import WeightedFactorization
 from recbook.off_policy.rewards import cross_fitted, shrunken_means
 
-__all__ = ["Evaluation", "WeightedFactorization", "clipped", "cross_fitted", "direct", "doubly_robust", "estimate", "evaluate",
-           "examination", "inverse_propensity", "self_normalised", "shrunken_means", "switch"]
+__all__ = ["Evaluation", "WeightedFactorization", "clipped", "cross_fitted", "direct", "doubly_robust", "estimate",
+           "evaluate", "examination", "inverse_propensity", "self_normalised", "shrunken_means", "switch"]

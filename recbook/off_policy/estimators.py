@@ -69,8 +69,8 @@ def estimate(above, below, together=None, interval="normal", samples=1000, seed=
 
     Example
     -------
-    >>> above, below = rb.off_policy.inverse_propensity(np.array([1.0, 0, 1, 0]), np.array([0.5, 2, 1, 0.5]))
-    >>> rb.off_policy.estimate(above, below)["value"]
+    >>> rewards, weights = np.array([1.0, 0, 1, 0]), np.array([0.5, 2, 1, 0.5])
+    >>> rb.off_policy.estimate(*rb.off_policy.inverse_propensity(rewards, weights))["value"]
     0.375
     """
     if together is not None:

@@ -125,7 +125,8 @@ def evaluate(log, policy, action="action", propensity="propensity", reward="rewa
             rewards = shrunken_means(decisions.action, decisions.reward, wide[1], decisions.position, folds, seed=seed)
         rewards = np.asarray(rewards)
         if rewards.shape != wide or not np.isfinite(rewards).all():
-            raise DataError(f"rewards: {wide} finite numbers are needed, one for each row and action; the shape is {rewards.shape}.")
+            raise DataError(f"rewards: {wide} finite numbers are needed, one for each row and action; the shape is "
+                            f"{rewards.shape}.")
         predicted, expected = rewards[np.arange(wide[0]), decisions.action], found.expected(rewards)
         parts |= {"DM": direct(expected),
                   "DR": doubly_robust(decisions.reward, weight, predicted, expected),
@@ -136,8 +137,8 @@ def evaluate(log, policy, action="action", propensity="propensity", reward="rewa
     options = {"together": decisions.together, "interval": interval, "seed": seed}
     table = pd.DataFrame({name: estimate(above, below * share, **options) for name, (above, below) in parts.items()}).T
     ones = np.ones(len(decisions))
-    evaluation = Evaluation(table, estimate(decisions.reward, ones * share, **options), len(decisions), effective_size(weight),
-                            float(weight.max()), estimate(weight, ones, decisions.together), None)
+    evaluation = Evaluation(table, estimate(decisions.reward, ones * share, **options), len(decisions),
+                            effective_size(weight), float(weight.max()), estimate(weight, ones, decisions.together), None)
     lost, names = (None, []) if found.all is None else found.never_logged(decisions)
     said = list(doubts(evaluation, lost, names))
     for text in said:
@@ -148,12 +149,12 @@ def evaluate(log, policy, action="action", propensity="propensity", reward="rewa
 def doubts(evaluation, lost, names):
     """Sentences about what the log cannot tell."""
     if lost is not None and lost > LOST:
-        yield (f"In {lost:.1%} of its decisions the policy shows what the log never shows there ({logs.listed(names)}): nothing is "
-               "known of these, and every estimate leaves them out or guesses.")
+        yield (f"In {lost:.1%} of its decisions the policy shows what the log never shows there ({logs.listed(names)}): "
+               "nothing is known of these, and every estimate leaves them out or guesses.")
     mean = evaluation.mean_weight
     if not mean["low"] - 1e-9 <= 1 <= mean["high"] + 1e-9:
-        yield (f"The weights' mean is {mean['value']:.3f} ({mean['low']:.3f} to {mean['high']:.3f}) and should be 1: the propensities "
-               "are not those of the log, or the policy shows what the log could not.")
+        yield (f"The weights' mean is {mean['value']:.3f} ({mean['low']:.3f} to {mean['high']:.3f}) and should be 1: the "
+               "propensities are not those of the log, or the policy shows what the log could not.")
     if evaluation.effective < FEW_ROWS * evaluation.n:
-        yield (f"{evaluation.n:,} rows are worth {evaluation.effective:,.0f} of the policy's own: the log shows something else, and a few "
-               "rows decide.")
+        yield (f"{evaluation.n:,} rows are worth {evaluation.effective:,.0f} of the policy's own: the log shows something "
+               "else, and a few rows decide.")

@@ -66,10 +66,10 @@ def solve(own, others, rest, weight, n, l2):
     inputs = np.column_stack([others[:, :-1], np.ones(len(own))])       # (N, d + 1)
     rest = rest - others[:, -1]
     order = np.argsort(own, kind="stable")
-    own, inputs, rest, weight = own[order], inputs[order], rest[order], weight[order]
-    starts = np.flatnonzero(np.r_[True, own[1:] != own[:-1]])
-    square = np.add.reduceat(weight[:, None, None] * inputs[:, :, None] * inputs[:, None, :], starts)
-    right = np.add.reduceat((weight * rest)[:, None] * inputs, starts)
+    ends = np.cumsum(np.bincount(own, minlength=n))
     found = np.zeros((n, inputs.shape[1]))                              # 0 for who gave no rating
-    found[own[starts]] = np.linalg.solve(square + l2 * np.eye(inputs.shape[1]), right[:, :, None])[:, :, 0]
+    for row, ratings in enumerate(np.split(order, ends[:-1])):
+        weighted = weight[ratings, None] * inputs[ratings]              # (n_row, d + 1)
+        square = weighted.T @ inputs[ratings] + l2 * np.eye(inputs.shape[1])
+        found[row] = np.linalg.solve(square, weighted.T @ rest[ratings])
     return found

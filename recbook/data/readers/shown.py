@@ -28,7 +28,8 @@ def coat(files):
     def published(dataset):
         log = dataset.interactions
         is_test = log["row"].to_numpy() >= n_train
-        return Split("Coat", dataset, log[~is_test].reset_index(drop=True), test=cases_from_rows(dataset, np.flatnonzero(is_test)))
+        return Split("Coat", dataset, log[~is_test].reset_index(drop=True),
+                     test=cases_from_rows(dataset, np.flatnonzero(is_test)))
 
     return replace(dataset, make_published=published)
 
@@ -43,8 +44,8 @@ def features(files, of, n):
     names = [line.strip() for line in files.read(f"{of}_features_map.txt").decode().splitlines() if line.strip()]
     values = numbers(files, f"{of}_features.ascii").astype(int)
     if values.shape != (n, len(names)):
-        raise DataError(f"{files.where(of + '_features.ascii')}: {values.shape[0]} rows of {values.shape[1]} features, and not "
-                        f"{n} rows of the {len(names)} that the map names.")
+        raise DataError(f"{files.where(of + '_features.ascii')}: {values.shape[0]} rows of {values.shape[1]} features, and "
+                        f"not {n} rows of the {len(names)} that the map names.")
     return pd.DataFrame(values, columns=names).rename_axis(of).reset_index()
 
 

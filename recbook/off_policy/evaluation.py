@@ -13,7 +13,8 @@ from recbook.off_policy.estimators import (clipped, direct, doubly_robust, effec
 from recbook.off_policy.rewards import shrunken_means
 
 LOST = 0.01     # share of the policy's decisions without support, from which on it is said
-FEW_ROWS = 0.01     # effective share of the rows, below which it is said
+FEW_ROWS = 0.01  # effective share of the rows, below which it is said
+FAR = 3.0       # standard errors between the mean weight and 1, from which on it is said
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def doubts(evaluation, lost, names):
         yield (f"In {lost:.1%} of its decisions the policy shows what the log never shows there ({logs.listed(names)}): "
                "nothing is known of these, and every estimate leaves them out or guesses.")
     mean = evaluation.mean_weight
-    if not mean["low"] - 1e-9 <= 1 <= mean["high"] + 1e-9:
+    if abs(mean["value"] - 1) > FAR * mean["error"] + 1e-9:
         yield (f"The weights' mean is {mean['value']:.3f} ({mean['low']:.3f} to {mean['high']:.3f}) and should be 1: the "
                "propensities are not those of the log, or the policy shows what the log could not.")
     if evaluation.effective < FEW_ROWS * evaluation.n:

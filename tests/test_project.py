@@ -148,6 +148,7 @@ PROMISES = {
              "sphinx-mathjax-offline", "sphinx_proof", "sklearn", "PIL"),
     "assignments": ("nbgrader", "psutil"),
     "serving": ("faiss",),
+    "agents": ("gymnasium",),
     "tables": ("pyarrow",),
     "dev": ("duckdb", "hypothesis", "ir_measures", "nbval", "playwright", "polars", "psutil", "pyarrow", "pytest",
             "pytest_timeout", "xdist", "sklearn"),

@@ -1,4 +1,4 @@
-"""What is clicked follows the stated law, propensities are shares of slates, the exact value is that of a simulation."""
+"""What is clicked follows the stated law, propensities are shares of slates, the exact value is a simulation's."""
 
 from itertools import permutations, product
 

@@ -7,8 +7,8 @@ from importlib import import_module
 
 NAMES = {
     "checkpoints": ("load_model", "save_model"),
-    "data": ("Cases", "Context", "Dataset", "Returning", "ShopEnv", "Showing", "Split", "by_ratio", "by_time", "everything", "from_csv",
-             "from_frame", "from_parquet", "leave_last_out", "load", "random_folds", "strong_generalisation", "visits"),
+    "data": ("Cases", "Context", "Dataset", "Returning", "ShopEnv", "Showing", "Split", "by_ratio", "by_time",
+             "everything", "from_csv", "from_frame", "from_parquet", "leave_last_out", "load", "random_folds", "strong_generalisation", "visits"),
     "errors": ("DataError", "ModelError", "RecbookError", "UnknownName"),
     "evaluation": ("beyond_accuracy", "compare", "evaluate", "sample_candidates"),
     "metrics": (),

@@ -19,8 +19,8 @@ class ShopEnv(gymnasium.Env if gymnasium else object):
 
     The observation tells the chance of a click on each item on offer when the customer is rested, and how weary they
     are of each category: all that decides what follows. The action is an item on offer, or, of several places, one for
-    each, by their numbers 0 .. C - 1. An item that stands twice in a slate is ignored at its lower places. The reward is
-    that of the clicks.
+    each, by their numbers 0 .. C - 1. An item that stands twice in a slate is ignored at its lower places. The reward
+    is that of the clicks.
 
     Parameters
     ----------

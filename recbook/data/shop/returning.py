@@ -1,10 +1,11 @@
 """Customers who come back, or do not: the shop over many visits, where what is shown today changes tomorrow.
 
 Each visit is one slate (`Showing`). Two things are carried over. *Weariness*: a category that was shown is one level
-more wearisome at the next visit, up to a highest level; one that was not shown recovers by one level. Each level divides
-the odds of a click by `exp(tires)`. *Coming back*: after a visit with a click a customer comes back with the chance
-`stays`, after a dull one with less, `stays * (1 - dull)`. Who stays away is lost. So the slate with the most clicks today
-is not the one with the most clicks in the end. With `tires=0` nothing of today matters tomorrow but a click itself.
+more wearisome at the next visit, up to a highest level; one that was not shown recovers by one level. Each level
+divides the odds of a click by `exp(tires)`. *Coming back*: after a visit with a click a customer comes back with the
+chance `stays`, after a dull one with less, `stays * (1 - dull)`. Who stays away is lost. So the slate with the most
+clicks today need not be the one with the most clicks in the end. With `tires=0` nothing of today matters tomorrow but
+a click itself.
 
 A customer keeps one taste over all their visits, and buys nothing on the way; all else is the shop's law. What decides
 is then the state (chances of a click when rested, weariness), and with few items on offer its values can be counted
@@ -13,6 +14,7 @@ through: `tabular` writes the whole decision process down (Bellman, *Dynamic Pro
 
 from dataclasses import dataclass
 from itertools import permutations, product
+from math import perm
 
 import numpy as np
 
@@ -80,7 +82,7 @@ class Returning:
         self.n_kinds = len(self.categories)
 
     def arrive(self, users, rng):
-        """Customers (B,) come for the first time: chances of a click when rested (B, C), and weariness (B, kinds), none."""
+        """Customers (B,) come for the first time: chances of a click when rested (B, C); weariness (B, kinds): 0."""
         tastes = self.showing.tastes[users]
         taste = (rng.random((len(users), 1)) >= np.cumsum(tastes, axis=1)[:, :-1]).sum(1)
         return self.showing.by_taste[users, taste][:, self.items], np.zeros((len(users), self.n_kinds), dtype=int)
@@ -112,9 +114,9 @@ class Returning:
         return self.stays * np.where(click.any(1), 1.0, 1 - self.dull)
 
     def tabular(self, user):
-        """One customer's whole decision process: a `Tabular`. A state is a taste and a level of weariness for each kind.
+        """One customer's whole decision process: a `Tabular`.
 
-        The actions are all slates of the items on offer.
+        A state is a taste, and a level of weariness for each kind. The actions are all slates of the items on offer.
         """
         tastes = self.showing.tastes[user]
         n_tastes, n_levels = len(tastes), (self.levels + 1) ** self.n_kinds
@@ -122,6 +124,8 @@ class Returning:
         if (n_tastes * n_levels) ** 2 * n_slates > MOST_CELLS:
             raise DataError(f"{n_tastes * n_levels:,} states and {n_slates:,} slates are too many to write down: take "
                             "fewer items on offer, of fewer categories, or fewer places.")
+        slates = np.array(list(permutations(range(len(self.items)), self.showing.places)))      # (A, K)
+        weary = np.array(list(product(range(self.levels + 1), repeat=self.n_kinds)))            # (L, kinds)
         worth = self.showing.worth[self.items][slates]                  # (A, K)
         rested = self.showing.by_taste[user][:, self.items]             # (tastes, C)
         reward = np.zeros((n_tastes, n_levels, n_slates))

@@ -32,7 +32,7 @@ LAYERS = (
     ("recbook.plots",),
     ("recbook.serving", "recbook.offline", "recbook.training", "recbook.evaluation", "recbook.results",
      "recbook.checkpoints", "recbook.metrics"),
-    ("recbook.policies",),
+    ("recbook.policies", "recbook.bandits"),
     ("recbook.models", "recbook.keras"),
     ("recbook.data",),
     ("recbook.settings", "recbook.errors"),

@@ -14,6 +14,7 @@ NAMES = {
     "evaluation": ("beyond_accuracy", "compare", "evaluate", "sample_candidates"),
     "metrics": (),
     "offline": ("lists",),
+    "off_policy": (),
     "models": ("AttentiveGRU", "AutoRec", "BPRMF", "Bias", "Cascade", "Caser", "ContentGRU", "ContentProfile", "EASE", "Friends",
                "FunkSVD", "GMF", "GRU4Rec", "IALS", "Item2Vec", "ItemKNN", "KNNBaseline", "LogisticMF", "MLP",
                "MODELS", "MaxPooledRNN", "MultDAE", "MultVAE", "NARM", "NeuMF", "Newcomers", "Observer", "Oracle", "PersonalPopularity",

@@ -31,7 +31,8 @@ LAYERS = (
     ("recbook.cli", "recbook"),                                         # `recbook` gives out the names of all below
     ("recbook.plots",),
     ("recbook.serving", "recbook.offline", "recbook.training", "recbook.evaluation", "recbook.results",
-     "recbook.checkpoints", "recbook.metrics"),
+     "recbook.checkpoints", "recbook.metrics",
+     "recbook.off_policy"),
     ("recbook.policies", "recbook.bandits"),
     ("recbook.models", "recbook.keras"),
     ("recbook.data",),

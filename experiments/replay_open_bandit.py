@@ -20,28 +20,25 @@ from recbook.data.files import Files
 
 NAME = "replay_open_bandit"
 TITLE = "Replay on Open Bandit, small: Thompson sampling in a log of random decisions"
-PROTOCOL = ("impressions that count, and clicks in 1,000 of them; means of 100 orders, 95 % intervals between percentiles of "
-            "100 drawn logs")
+PROTOCOL = ("impressions that count, and clicks in 1,000 of them; means of 100 orders, 95 % intervals between "
+            "percentiles of 100 drawn logs")
 CAMPAIGNS = ("all", "men", "women")
 
 
-def walk(arms, clicks, rows, seed):
-    """A learner's walk through rows of a log: how many count, and the clicks on them."""
-    learner = bandits.Thompson(arms.max() + 1, seed=seed)
-    kept = bandits.replay(learner, arms[rows], clicks[rows])
-    return len(kept), clicks[rows][kept].sum()
+def walk(arms, clicks, rows):
+    """Learners' walks through rows (V, R) of a log: how many count, and the clicks on them, (R, 2)."""
+    learner = bandits.Thompson(arms.max() + 1, runs=rows.shape[1])
+    counts = bandits.replay(learner, arms[rows], clicks[rows])
+    return np.column_stack([counts.sum(0), (clicks[rows] * counts).sum(0)]).astype(float)
 
 
 def measure(arms, clicks, walks):
     """Numbers of one campaign: {metric: {"value", "low", "high"}}."""
-    rng, found = np.random.default_rng(0), {"order": [], "drawn": []}
-    for seed in range(walks):
-        found["order"].append(walk(arms, clicks, rng.permutation(len(arms)), seed))
-        found["drawn"].append(walk(arms, clicks, rng.integers(len(arms), size=len(arms)), seed))
-    order, drawn = (np.array(found[kind], dtype=float) for kind in ("order", "drawn"))
-    numbers = {}
-    for metric, of in (("impressions", lambda pair: pair[:, 0]), ("clicks", lambda pair: pair[:, 1]),
-                       ("clicks per 1,000", lambda pair: 1000 * pair[:, 1] / pair[:, 0])):
+    rng, size, numbers = np.random.default_rng(0), len(arms), {}
+    order = walk(arms, clicks, np.argsort(rng.random((size, walks)), axis=0))
+    drawn = walk(arms, clicks, rng.integers(size, size=(size, walks)))
+    for metric, of in (("impressions", lambda pairs: pairs[:, 0]), ("clicks", lambda pairs: pairs[:, 1]),
+                       ("clicks per 1,000", lambda pairs: 1000 * pairs[:, 1] / pairs[:, 0])):
         low, high = np.percentile(of(drawn), [2.5, 97.5])
         numbers[metric] = {"value": float(of(order).mean()), "low": float(low), "high": float(high)}
     return numbers
@@ -50,10 +47,11 @@ def measure(arms, clicks, walks):
 def main(argv=None):
     parser = argparse.ArgumentParser(prog=NAME, description=__doc__.partition("\n")[0])
     parser.add_argument("--walks", type=int, default=100, help="orders, and drawn logs, of each campaign")
+    parser.add_argument("--campaigns", nargs="+", choices=CAMPAIGNS, default=CAMPAIGNS, help="the others keep their rows")
     arguments = parser.parse_args(argv)
     start, rows = time.process_time(), {}
     files = Files(DECISIONS)
-    for campaign in CAMPAIGNS:
+    for campaign in arguments.campaigns:
         log, items = DECISIONS.read(files, "random", campaign)
         arms, clicks = log["action"].to_numpy(), log["reward"].to_numpy()
         logged = 1000 * clicks.mean()

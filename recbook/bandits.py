@@ -257,33 +257,36 @@ def ucb1_regret(chances, visits, width=2.0):
 
 
 def replay(learner, arms, clicks, features=None):
-    """Let one run of a learner walk through a log whose arms were drawn uniformly, and keep the rows on which it agrees.
+    """Let a learner walk through a log whose arms were drawn evenly, and keep the rows on which it agrees.
 
     Where the learner would have shown what was shown, it is told the click, and the row counts; all other rows are as if
-    they had never been (Li, Chu, Langford and Wang, WSDM 2011). With uniform draws, the rows kept are as if the learner
-    itself had acted.
+    they had never been (Li, Chu, Langford and Wang, WSDM 2011). With even draws the rows that count are as if the
+    learner itself had acted.
 
     Parameters
     ----------
     learner : Bandit
-        Of one run.
-    arms, clicks : arrays (V,)
-        What was shown, and 0 or 1.
-    features : array (V, N, d) or None
+    arms, clicks : arrays (V,), or (V, R)
+        What was shown, and 0 or 1; of R runs, a log for each.
+    features : array (V, N, d), or (V, R, N, d), or None
         For learners that take them.
 
     Returns
     -------
-    kept : array
-        The numbers of the rows that count.
+    counts : array of bool, of the shape of `arms`
+        The rows that count.
     """
-    if learner.runs != 1:
-        raise ModelError(f"replay takes a learner of one run, not {learner.runs}.")
-    kept = []
-    for row, (arm, click) in enumerate(zip(arms, clicks)):
-        seen = None if features is None else features[row][None]
-        if learner.choose(seen)[0] != arm:
-            continue
-        kept.append(row)
-        learner.learn(np.array([arm]) if features is None else seen[:, arm], np.array([click]))
-    return np.array(kept, dtype=np.int64)
+    arms, clicks = np.asarray(arms), np.asarray(clicks)
+    if arms.shape != clicks.shape or arms.shape[1:] not in ([(learner.runs,)] + [()] * (learner.runs == 1)):
+        raise ModelError(f"arms {arms.shape} and clicks {clicks.shape}: a log of V rows, or for {learner.runs} runs a "
+                         f"column each, (V, {learner.runs}).")
+    log, told = arms.reshape(len(arms), learner.runs), clicks.reshape(len(arms), learner.runs)
+    counts, rows = np.zeros(log.shape, dtype=bool), np.arange(learner.runs)
+    for visit, (arm, click) in enumerate(zip(log, told)):
+        seen = None if features is None else features[visit].reshape(learner.runs, *np.shape(features)[-2:])
+        counts[visit] = agrees = learner.choose(seen) == arm
+        if seen is None:
+            learner.learn(arm, click * agrees, agrees)
+        else:                                                           # features of 0 teach nothing
+            learner.learn(seen[rows, arm] * agrees[:, None], click * agrees)
+    return counts.reshape(arms.shape)

@@ -47,7 +47,7 @@ def measure(arms, clicks, walks):
 def main(argv=None):
     parser = argparse.ArgumentParser(prog=NAME, description=__doc__.partition("\n")[0])
     parser.add_argument("--walks", type=int, default=100, help="orders, and drawn logs, of each campaign")
-    parser.add_argument("--campaigns", nargs="+", choices=CAMPAIGNS, default=CAMPAIGNS, help="the others keep their rows")
+    parser.add_argument("--campaigns", nargs="+", choices=CAMPAIGNS, default=CAMPAIGNS)
     arguments = parser.parse_args(argv)
     start, rows = time.process_time(), {}
     files = Files(DECISIONS)

@@ -1,7 +1,7 @@
 """Bandits: learners that choose what to learn from. Show an item, see whether it is clicked, show the next.
 
-Each class holds many independent *runs* of one learner and takes their steps together, so that the mean over runs and its
-interval cost little more than one. R is the number of runs, N that of items (*arms*), d the width of the features.
+Each class holds many independent *runs* of one learner and takes their steps together, so that the mean over runs and
+its interval cost little more than one. R is the number of runs, N that of items (*arms*), d the width of the features.
 
 - `EpsilonGreedy`: Sutton and Barto, *Reinforcement Learning*, 2018, chapter 2.
 - `UCB1`: Auer, Cesa-Bianchi and Fischer, *Machine Learning* 47, 2002.
@@ -9,8 +9,8 @@ interval cost little more than one. R is the number of runs, N that of items (*a
 - `LinUCB`: Li, Chu, Langford and Schapire, WWW 2010, with one model for all arms (theirs has one an arm, or both).
 - `LinTS`: Agrawal and Goyal, ICML 2013, with a fixed width (theirs grows with the rounds).
 
-A learner gives `index`, (R, N), by which the arms are put in order: the first is shown, or the first K on a slate. After
-that `learn` is told what was shown and what came of it; it may be told late, once a day.
+A learner gives `index`, (R, N), by which the arms are put in order: the first is shown, or the first K on a slate.
+After that `learn` is told what was shown and what came of it; it may be told late, once a day.
 """
 
 import numpy as np
@@ -244,8 +244,8 @@ def lower_bound(chances):
 def ucb1_regret(chances, visits, width=2.0):
     """The regret of `UCB1` after some visits (T,), if every arm's share of clicks were its chance: (T,).
 
-    All arms' bounds are then level, at a height c: arm i was tried n_i = width * ln t / (c - chance_i)^2 times, and the n_i
-    add up to t. For t without end, c falls to the best chance, and the regret is ln t times the sum of width / gap.
+    All arms' bounds are then level, at a height c: arm i was tried n_i = width * ln t / (c - chance_i)^2 times, and the
+    n_i add up to t. For t without end, c falls to the best chance, and the regret is ln t times the sum of width / gap.
     """
     chances, visits = np.asarray(chances, dtype=float), np.asarray(visits, dtype=float)
     low, high = np.full(visits.shape, chances.max()), np.full(visits.shape, chances.max() + 100)
@@ -259,8 +259,8 @@ def ucb1_regret(chances, visits, width=2.0):
 def replay(learner, arms, clicks, features=None):
     """Let a learner walk through a log whose arms were drawn evenly, and keep the rows on which it agrees.
 
-    Where the learner would have shown what was shown, it is told the click, and the row counts; all other rows are as if
-    they had never been (Li, Chu, Langford and Wang, WSDM 2011). With even draws the rows that count are as if the
+    Where the learner would have shown what was shown, it is told the click, and the row counts; all other rows are as
+    if they had never been (Li, Chu, Langford and Wang, WSDM 2011). With even draws the rows that count are as if the
     learner itself had acted.
 
     Parameters

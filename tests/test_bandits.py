@@ -1,4 +1,4 @@
-"""Learners that choose what they learn from: each by hand, each against a chance that is known, and regret as theory says."""
+"""Learners that choose what they learn from: each by hand, against chances that are known; regret as theory says."""
 
 import numpy as np
 import pytest
@@ -53,8 +53,8 @@ def test_the_lower_bound_by_hand():
 
 
 def test_regret_grows_as_theory_says():
-    """UCB1: when all bounds are level, and under the bound of its theorem. Thompson, from 1,000 to 10,000 visits: the lower
-    bound for each unit of ln t. A constant epsilon: with t itself."""
+    """UCB1: when all bounds are level, and under the bound of its theorem. Thompson, from 1,000 to 10,000 visits: the
+    lower bound for each unit of ln t. A constant epsilon: with t itself."""
     found = {name: walk(learner, CHANCES, 10_000).mean(1) for name, learner in {
         "ucb1": UCB1(4, runs=40), "thompson": Thompson(4, runs=40),
         "epsilon": EpsilonGreedy(4, 0.1, runs=40)}.items()}
@@ -82,7 +82,8 @@ def test_without_exploration_some_runs_never_find_the_best():
 
 def test_ridge_is_kept_up_exactly():
     rng = np.random.default_rng(0)
-    learner, seen, clicks = LinUCB(3, alpha=2.0, l2=0.5, runs=2), rng.normal(size=(30, 2, 3)), rng.integers(0, 2, (30, 2))
+    learner = LinUCB(3, alpha=2.0, l2=0.5, runs=2)
+    seen, clicks = rng.normal(size=(30, 2, 3)), rng.integers(0, 2, (30, 2))
     for features, click in zip(seen, clicks):
         learner.learn(features, click)
     for run in range(2):

@@ -227,7 +227,7 @@ def at_place(weights, place):
 
 
 def others(values):
-    """For each entry the sum of all others, (..., C): by two running sums, so that no small one is lost in a difference."""
+    """For each entry the sum of all others, (..., C): by two running sums, so that no small one is lost."""
     before, after = np.zeros_like(values), np.zeros_like(values)
     before[..., 1:] = np.cumsum(values[..., :-1], axis=-1)
     after[..., :-1] = np.cumsum(values[..., :0:-1], axis=-1)[..., ::-1]

@@ -96,6 +96,12 @@ def broken_fit(model, split, **options):
 recbook.training.fit = broken_fit
 """
 
+CLICKS_TURNED_ROUND = """
+from recbook.bandits import Counts
+learns = Counts.learn
+Counts.learn = lambda self, arms, clicks, examined=1.0: learns(self, arms, 1 - clicks, examined)
+"""
+
 EVEN_WEIGHTS = """
 import torch
 torch.Tensor.softmax = lambda relevance, dim: torch.full_like(relevance, 1 / relevance.shape[dim])
@@ -136,9 +142,9 @@ def test_matrix_factorization_notices(breakage):
 
 @pytest.mark.parametrize("chapter, breakage", [
     ("neumf", TOWER_CUT), ("recurrent", REVERSED_HISTORIES), ("caser", UPSIDE_DOWN),
-    ("attention", MASK_REMOVED), ("attention", EVEN_WEIGHTS),
+    ("attention", MASK_REMOVED), ("attention", EVEN_WEIGHTS), ("exploring", CLICKS_TURNED_ROUND),
 ], ids=["one tower of NeuMF cut", "histories reversed", "Caser's picture upside down", "causal mask removed",
-        "attention made even"])
+        "attention made even", "a click is a refusal"])
 def test_the_neural_chapters_notice(chapter, breakage):
     assert "AssertionError" in run(chapter, breakage)
 

@@ -1,4 +1,4 @@
-"""What is clicked follows the stated law, propensities are shares of slates, the exact value is that of a simulation."""
+"""What is clicked follows the stated law, propensities are shares of slates, the exact value is a simulation's."""
 
 from itertools import permutations, product
 
@@ -45,7 +45,7 @@ def test_a_slate_of_three_by_hand():
 
 
 def test_the_law_in_view(shop, showing):
-    """An item that the law takes as often as the mean item is clicked with the chance `click`; odds are in proportion."""
+    """An item that the law takes as often as the mean item is clicked with the chance `click`; odds in proportion."""
     world = shop.truth.world
     state = State.first(world, 1)
     state.season[:] = 2

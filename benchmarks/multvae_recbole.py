@@ -16,7 +16,7 @@ import common
 import numpy as np
 from bpr_recbole import write_clicks
 
-EPOCHS, BATCH, HIDDEN, DIM, RATE, BETA, ANNEALING = 10, 250, 600, 200, 0.001, 0.2, 200
+EPOCHS, BATCH, HIDDEN, DIM, RATE, BETA, ANNEALING = 5, 250, 600, 200, 0.001, 0.2, 200
 
 
 def ours(folder):

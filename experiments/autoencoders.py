@@ -52,7 +52,7 @@ STRONG_ROWS = {
 }
 TRAINING = {"epochs": [40], "batch_size": [200], "patience": [4]}
 GRIDS = {                                                               # six settings of each
-    "item-knn": {"k": [20, 50, 100], "shrink": [0.0, 50.0]},
+    "item-knn": {"k": [100, 200, 400], "shrink": [0.0, 50.0]},
     "ials": {"dim": [128], "unmet_weight": [0.1, 0.2, 0.4], "l2": [0.003, 0.01]},
     "ease": {"l2": [100.0, 200.0, 300.0, 450.0, 650.0, 1000.0]},
     "mult-dae": {"dim": [200], "dropout": [0.5, 0.7], "learning_rate": [0.001, 0.002, 0.004], **TRAINING},

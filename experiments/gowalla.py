@@ -36,14 +36,14 @@ ROWS = {
 SETTINGS = {
     "popularity": {},
     "item-knn": {"k": 200, "shrink": 0.0},
-    "bpr-mf": {"dim": 64, "l2": 0.003, "epochs": 60, "learning_rate": 0.003, "batch_size": 4096},
+    "bpr-mf": {"dim": 64, "l2": 0.003, "epochs": 60, "learning_rate": 0.005, "batch_size": 8192},
     "mult-vae": {"dim": 200, "hidden": 600, "beta": 0.2, "annealing": 400, "epochs": 8, "learning_rate": 0.001,
                  "batch_size": 500, "precision": "bfloat16"},
     "ease": {"l2": 300.0},
 }
 GRIDS = {
     "item-knn": {"k": [50, 200], "shrink": [0.0, 20.0]},
-    "bpr-mf": {"l2": [0.001, 0.003], "learning_rate": [0.003, 0.01], "epochs": [20]},
+    "bpr-mf": {"l2": [0.002, 0.01], "epochs": [15]},
     "mult-vae": {"learning_rate": [0.001, 0.002], "epochs": [3]},
     "ease": {"l2": [30.0, 100.0, 300.0, 1000.0]},
 }

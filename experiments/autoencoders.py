@@ -50,19 +50,19 @@ STRONG_ROWS = {
     "mult-dae": "Mult-DAE",
     "mult-vae": "Mult-VAE",
 }
-TRAINING = {"epochs": [40], "batch_size": [200], "patience": [4]}
+TRAINING = {"epochs": [30], "batch_size": [100], "patience": [3], "precision": ["bfloat16"]}
 GRIDS = {                                                               # six settings of each
     "item-knn": {"k": [100, 200, 400], "shrink": [0.0, 50.0]},
     "ials": {"dim": [128], "unmet_weight": [0.1, 0.2, 0.4], "l2": [0.003, 0.01]},
     "ease": {"l2": [100.0, 200.0, 300.0, 450.0, 650.0, 1000.0]},
-    "mult-dae": {"dim": [200], "dropout": [0.5, 0.7], "learning_rate": [0.001, 0.002, 0.004], **TRAINING},
+    "mult-dae": {"dim": [200], "dropout": [0.5, 0.7], "learning_rate": [0.0005, 0.001, 0.002], **TRAINING},
     "mult-vae": {"dim": [200], "hidden": [600], "dropout": [0.5, 0.7], "beta": [0.1, 0.2, 0.4], "annealing": [500],
                  "learning_rate": [0.001], **TRAINING},
 }
 SEEDED = ("ials", "mult-dae", "mult-vae")                               # from several seeds
 PUBLISHED = {"ml-20m": {"mult-vae": (0.395, 0.537, 0.426), "mult-dae": (0.387, 0.524, 0.419),
                         "ease": (0.391, 0.521, 0.420)}}
-FIT = ("epochs", "batch_size", "learning_rate", "patience")
+FIT = ("epochs", "batch_size", "learning_rate", "patience", "precision")
 
 
 def capped_recall(k):

@@ -50,19 +50,19 @@ STRONG_ROWS = {
     "mult-dae": "Mult-DAE",
     "mult-vae": "Mult-VAE",
 }
-TRAINING = {"epochs": [30], "batch_size": [100], "patience": [3], "precision": ["bfloat16"]}
+TRAINING = {"epochs": [30], "batch_size": [100], "patience": [2], "validate_every": [2], "precision": ["bfloat16"]}
 GRIDS = {                                                               # six settings of each
     "item-knn": {"k": [100, 200, 400], "shrink": [0.0, 50.0]},
     "ials": {"dim": [128], "unmet_weight": [0.1, 0.2, 0.4], "l2": [0.003, 0.01]},
     "ease": {"l2": [100.0, 200.0, 300.0, 450.0, 650.0, 1000.0]},
-    "mult-dae": {"dim": [200], "dropout": [0.5, 0.7], "learning_rate": [0.0005, 0.001, 0.002], **TRAINING},
+    "mult-dae": {"dim": [200], "dropout": [0.5, 0.6, 0.7], "learning_rate": [0.001, 0.002], **TRAINING},
     "mult-vae": {"dim": [200], "hidden": [600], "dropout": [0.5, 0.7], "beta": [0.1, 0.2, 0.4], "annealing": [500],
-                 "learning_rate": [0.001], **TRAINING},
+                 "learning_rate": [0.002], **TRAINING},
 }
 SEEDED = ("ials", "mult-dae", "mult-vae")                               # from several seeds
 PUBLISHED = {"ml-20m": {"mult-vae": (0.395, 0.537, 0.426), "mult-dae": (0.387, 0.524, 0.419),
                         "ease": (0.391, 0.521, 0.420)}}
-FIT = ("epochs", "batch_size", "learning_rate", "patience", "precision")
+FIT = ("epochs", "batch_size", "learning_rate", "patience", "validate_every", "precision")
 
 
 def capped_recall(k):
@@ -172,14 +172,17 @@ def train_strong(row, split, settings, seed=0):
     return model, int(history["NDCG@100"].idxmax()) + 1 if "NDCG@100" in history else None
 
 
-def tried(row, split):
-    """NDCG@100 on validation of each setting of a row: [[settings, NDCG@100], ...]. The split has no test."""
-    found, grid = [], GRIDS.get(row, {})
-    for values in itertools.product(*grid.values()):
-        settings = dict(zip(grid, values))
-        model, epochs = train_strong(row, split, settings)
-        found.append([settings, recbook.evaluate(model, split.validation, ["NDCG@100"])["NDCG@100"]])
-        print(row, settings, f"{found[-1][1]:.4f}", epochs or "", flush=True)
+def settings_of(row):
+    """The settings of a row's grid; of a row without one, its only setting."""
+    grid = GRIDS.get(row, {})
+    return [dict(zip(grid, values)) for values in itertools.product(*grid.values())]
+
+
+def tried(row, split, settings):
+    """NDCG@100 on validation of one setting. The split has no test."""
+    model, epochs = train_strong(row, split, settings)
+    found = recbook.evaluate(model, split.validation, ["NDCG@100"])["NDCG@100"]
+    print(row, settings, f"{found:.4f}", epochs or "", flush=True)
     return found
 
 
@@ -198,9 +201,12 @@ def run_strong(name, rows, seeds, keep):
         own = seeds if row in SEEDED else seeds[:1]
         if row not in rows and not (keep and all(Path(f"{keep / name / f'{row} {seed}'}.npz").exists() for seed in own)):
             continue
-        by_setting, took = results.kept(keep and keep / name / f"{row} tried", lambda: timed(lambda: tried(row, split.sealed())))
-        best = max(by_setting, key=lambda found: found[1])[0] if by_setting else {}
-        seconds, found = seconds + took, []
+        by_setting = {}
+        for number, given in enumerate(settings_of(row)):
+            by_setting[number], took = results.kept(keep and keep / name / f"{row} {given}",
+                                                    lambda: timed(lambda: tried(row, split.sealed(), given)))
+            seconds += took
+        best, found = settings_of(row)[max(by_setting, key=by_setting.get)], []
         for seed in own:
             (report, epochs), took = results.kept(keep and keep / name / f"{row} {seed}",
                                                   lambda: timed(lambda: measure_strong(row, split, best, seed)))

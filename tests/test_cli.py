@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 import recbook as rb
-from recbook.cli import find_item, load_data, main, read_settings
+from recbook.cli import main
+from recbook.cli.recommend import find_item
+from recbook.cli.shared import load_data, read_settings
 from recbook.errors import DataError, ModelError, UnknownName
 
 ROOT = Path(__file__).resolve().parents[1]

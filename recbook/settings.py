@@ -45,14 +45,14 @@ SCALE = ("the lowest and the highest rating, as in (1, 5)",
 
 KINDS = {
     COUNT: "n_users n_items dim hidden length k blocks heads sweeps horizontal vertical targets n_features n_values "
-           "n_words words candidates batch_size validate_every annealing kept enough",
+           "n_words words candidates batch_size validate_every annealing kept enough trials",
     NATURAL: "negatives epochs",
     PART: "weight share",
     SEED: "seed",
     READS: "reads stride patience",
     NUMBER: "learning_rate half l2 l2_item l2_user shrink unmet_weight exponent prior alpha beta",
     SHARE: "dropout output_dropout id_dropout",
-    FLAG: "behaviours pauses picture ids mixed as_coded",
+    FLAG: "prune behaviours pauses picture ids mixed as_coded",
     WIDTHS: "layers",
     NAMES: "categories columns profile",
     ACTIVATION: "activation output",

@@ -7,7 +7,7 @@ on validation; trained anew with validation included, and tested once. settings_
 settings_noise: BPR-MF at six random settings from four seeds each, on the shop's validation part: NDCG@10 as it was measured, and as it
 is on average over the answers that the shop's law could have given to the same questions.
 
-settings_samplers: EASE's penalty and how much it reads, searched in sixteen trials at random, on a grid and by TPE, fifteen
+settings_samplers: EASE's penalty and how much it reads, searched in sixteen trials at random, on a grid and by TPE, ten
 seeds each: the true NDCG@10 of what was chosen; and how much it reads beside a setting that does nothing. A grid is moved
 by a random part of its steps for each seed.
 """
@@ -25,8 +25,7 @@ from recbook.evaluation import Comparison, average
 from recbook.models import MODELS
 from recbook.tuning import spaces, train
 
-SHOP = {"n_users": 500, "n_events": 40_000}
-SMALL = {"n_users": 300, "n_events": 20_000}
+SHOP = {"n_users": 300, "n_events": 20_000}
 METRIC = "NDCG@10"
 TRIALS, FEW = 12, 4
 TITLES = {"item-knn": "ItemKNN", "pure-svd": "PureSVD", "ease": "EASE", "bpr-mf": "BPR-MF", "gru4rec": "GRU4Rec"}
@@ -35,7 +34,7 @@ SPACES = {"gru4rec": {"dim": (16, 64, "log"), "hidden": (32, 128, "log"), "lengt
                       "learning_rate": (0.0005, 0.05, "log")}}
 SEEDS = (0, 1)
 NOISE = {"settings": 6, "seeds": 4, "epochs": 8}
-SEARCHES, SAMPLES = 15, 16
+SEARCHES, SAMPLES = 10, 16
 SAMPLERS = ("random", "grid", "tpe")
 
 
@@ -179,7 +178,7 @@ def moved_grid(space, seed, cuts=4):
 
 
 def run_samplers():
-    shop = recbook.load("shop", **SMALL)
+    shop = recbook.load("shop", **SHOP)
     split = recbook.by_time(shop).sealed()
     chances, start, rows = chances_of(shop, split.validation), time.perf_counter(), {}
     for problem, space in PROBLEMS.items():

@@ -24,6 +24,7 @@ NAMES = {
     "results": (),
     "serving": ("ShopFront",),
     "training": ("fit", "seed_everything"),
+    "tuning": ("Tuning", "tune"),
 }
 HOME = {name: module for module, names in NAMES.items() for name in names}
 __all__ = list(HOME)

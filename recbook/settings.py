@@ -46,7 +46,7 @@ SCALE = ("the lowest and the highest rating, as in (1, 5)",
 
 KINDS = {
     COUNT: "n_users n_items dim hidden length k blocks heads sweeps horizontal vertical targets n_features n_values "
-           "n_words words candidates batch_size validate_every annealing kept enough places "
+           "n_words words candidates batch_size validate_every annealing kept enough places trials "
            "runs n_arms",
     NATURAL: "negatives epochs",
     PART: "weight share epsilon",
@@ -55,7 +55,7 @@ KINDS = {
     NUMBER: "learning_rate half l2 l2_item l2_user shrink unmet_weight exponent prior alpha beta width",
     POSITIVE: "temperature",
     SHARE: "dropout output_dropout id_dropout",
-    FLAG: "behaviours pauses picture ids mixed as_coded",
+    FLAG: "prune behaviours pauses picture ids mixed as_coded",
     WIDTHS: "layers",
     NAMES: "categories columns profile",
     ACTIVATION: "activation output",

@@ -61,7 +61,8 @@ def adam(parameters, lr):
 
 @checked
 def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=None, metric=None, device="auto",
-        seed=0, progress=True, checkpoint=None, optimiser=adam, schedule=None, validate_every=1, precision="float32"):
+        seed=0, progress=True, checkpoint=None, optimiser=adam, schedule=None, validate_every=1, precision="float32",
+        after_epoch=None):
     """Train a model on `split.train`; a model with a closed form is solved.
 
     Parameters
@@ -92,6 +93,8 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
     precision : "float32" or "bfloat16"
         Of the products of matrices while training; weights, sums and validation keep float32. Half as many bits a
         number save time where the processor multiplies them.
+    after_epoch : callable or None
+        Is given each row of the history, a dict; what it raises ends the training.
 
     Returns
     -------
@@ -162,6 +165,8 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
         bar.set_postfix({name: f"{value:.4f}" for name, value in row.items() if name not in ("epoch", "seconds")})
         if checkpoint:
             save_run(checkpoint, run, model, optimiser, generator, history, best_weights)
+        if after_epoch:
+            after_epoch(row)
     if patience is not None and best_weights is not None:
         model.load_state_dict(best_weights)
     model.trained_on = split.dataset.ids

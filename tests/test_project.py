@@ -30,7 +30,7 @@ LAYERS = (
     ("recbook.__main__",),
     ("recbook.cli", "recbook"),                                         # `recbook` gives out the names of all below
     ("recbook.plots",),
-    ("recbook.serving", "recbook.offline", "recbook.training", "recbook.evaluation", "recbook.results",
+    ("recbook.serving", "recbook.offline", "recbook.tuning", "recbook.training", "recbook.evaluation", "recbook.results",
      "recbook.checkpoints", "recbook.metrics",
      "recbook.off_policy"),
     ("recbook.policies", "recbook.bandits"),
@@ -151,6 +151,7 @@ PROMISES = {
     "serving": ("faiss",),
     "agents": ("gymnasium",),
     "tables": ("pyarrow",),
+    "tune": ("optuna",),
     "dev": ("duckdb", "hypothesis", "ir_measures", "nbval", "playwright", "polars", "psutil", "pyarrow", "pytest",
             "pytest_timeout", "xdist", "sklearn"),
 }

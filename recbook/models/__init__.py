@@ -54,6 +54,7 @@ MODELS = {
     "content-profile": ContentProfile,
     "content-gru": ContentGRU,
 }
+RATING_MODELS = ("bias", "funk-svd", "svd++", "knn-baseline", "autorec")  # they learn ratings, and are judged by them
 
 
 def find_model(name):

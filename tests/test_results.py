@@ -255,6 +255,16 @@ def test_open_bandit_is_measured_again():
         assert 1000 * above.sum() / below.sum() == pytest.approx(stored, abs=1e-4)
 
 
+def test_replay_on_open_bandit_is_measured_again():
+    if not Path(os.environ.get("RECBOOK_DATA", "absent"), "open-bandit-small").is_dir():
+        pytest.skip("open-bandit-small is not in RECBOOK_DATA")
+    experiment = importlib.import_module("experiments.replay_open_bandit")
+    log, _ = DECISIONS.read(Files(DECISIONS), "random", "men")
+    again = experiment.measure(log["action"].to_numpy(), log["reward"].to_numpy(), walks=4)
+    stored = results.row_of(experiment.NAME, "men, replay")["measured"]["impressions"]
+    assert stored["low"] < again["impressions"]["value"] < stored["high"]
+
+
 def test_coat_is_measured_again():
     experiment = importlib.import_module("experiments.coat")
     reports, settings, _ = experiment.measure("biases", load("coat"))

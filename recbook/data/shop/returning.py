@@ -58,7 +58,7 @@ class Returning:
     >>> long = rb.Returning(rb.Showing(shop, places=1), items=[0, 1, 20, 40])
     >>> world = long.tabular(user=3)
     >>> world.reward.shape, world.next.shape
-    ((54, 4), (54, 4, 54))
+    ((162, 4), (162, 4, 162))
     """
 
     def __init__(self, showing, items=None, tires=1.0, levels=2, stays=0.95, dull=0.3):

@@ -35,8 +35,8 @@ ROWS = {
 }
 SETTINGS = {
     "popularity": {},
-    "item-knn": {"k": 200, "shrink": 0.0},
-    "bpr-mf": {"dim": 64, "l2": 0.003, "epochs": 60, "learning_rate": 0.005, "batch_size": 8192},
+    "item-knn": {"k": 100, "shrink": 0.0},
+    "bpr-mf": {"dim": 64, "l2": 0.003, "epochs": 40, "learning_rate": 0.005, "batch_size": 8192},
     "mult-vae": {"dim": 200, "hidden": 600, "beta": 0.2, "annealing": 400, "epochs": 8, "learning_rate": 0.001,
                  "batch_size": 500, "precision": "bfloat16"},
     "ease": {"l2": 300.0},

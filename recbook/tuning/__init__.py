@@ -171,7 +171,11 @@ class Search:
                     bar.set_postfix({f"best {self.metric}": f"{study.best_value:.4f}"} if done else {})
                     if studies.begun(study) >= trials:
                         break
-                    study.optimize(lambda trial: self.value_of(trial, trials), n_trials=1, catch=(Untrainable, Surplus))
+                    try:
+                        study.optimize(lambda trial: self.value_of(trial, trials), n_trials=1, catch=(Untrainable, Surplus))
+                    except ValueError as problem:                       # a machine slept, and others have buried its trial
+                        if not str(problem).startswith("Cannot tell a"):
+                            raise
             return Tuning(self.model, self.metric, self.fixed, self.seed, str(self.device), table_of(study, self))
         finally:
             optuna.logging.set_verbosity(said)

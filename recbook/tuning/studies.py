@@ -19,7 +19,7 @@ from optuna.trial import TrialState
 
 from recbook.errors import ModelError
 
-HEARTBEAT, GRACE = 30, 300                                              # seconds: of another machine, no sign means death
+HEARTBEAT, GRACE = 30, 300                                              # seconds: no sign for so long means death
 SECONDS_TO_WAIT = 60                                                    # while another process writes to the file
 MADE_BY_OTHERS = re.compile("already exists|is locked|UNIQUE constraint")               # at this very moment
 
@@ -29,7 +29,8 @@ def open_study(storage, name, lower_is_better, about):
     address, direction = address_of(storage), "minimize" if lower_is_better else "maximize"
     for pause in (0.2, 0.5, 1, 2, None):
         try:
-            study = optuna.create_study(storage=opened(address), study_name=name, load_if_exists=True, direction=direction)
+            study = optuna.create_study(storage=opened(address), study_name=name, load_if_exists=True,
+                                        direction=direction)
             break
         except Exception as problem:                                    # of SQLAlchemy, its drivers, or Optuna
             if pause is None or not MADE_BY_OTHERS.search(str(problem)):
@@ -49,7 +50,7 @@ def open_study(storage, name, lower_is_better, about):
 
 
 def address_of(storage):
-    """Where a study is: a path becomes SQLite's address, in a folder that is there; what Optuna knows stays as it is."""
+    """Where a study is: a path becomes SQLite's address, in a folder that is made; an address stays as it is."""
     if not isinstance(storage, str | os.PathLike) or "://" in str(storage):
         return storage
     path = Path(storage)

@@ -150,6 +150,7 @@ def suggest(trial, space):
 
 
 def suggest_one(trial, name, wanted):
+    """What it gives for one of them."""
     if isinstance(wanted, list):
         labels = [label(value) for value in wanted]
         return wanted[labels.index(trial.suggest_categorical(name, labels))]

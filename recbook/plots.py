@@ -96,7 +96,7 @@ def star(axes, suitability, group, names, title, scale=None):
 def search(found):
     """How a search went: the best so far, trial by trial, and each setting that was varied against validation.
 
-    found : Tuning. Dots are trials that were done, crosses those that were pruned, at their last epoch. Returns the axes.
+    found : Tuning. Dots are trials that were done, crosses those that were pruned, at their last epoch.
     """
     trials, metric = found.trials, found.metric
     varied = [name for name in trials if name not in ("trial", "state", metric, "epoch", "seconds", "problem")]

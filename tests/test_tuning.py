@@ -256,13 +256,30 @@ def test_a_killed_trial_is_run_again_and_the_budget_counts_right(split, tmp_path
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no fork")
 def test_several_processes_share_a_study(split, tmp_path):
     options = dict(storage=f"sqlite:///{tmp_path}/study.db", trials=10, sampler="random")
-    toy(split, **options | {"trials": 1})
     children = [in_a_process(lambda: toy(split, **options)) for _ in range(3)]
     for child in children:
         child.join()
     assert [child.exitcode for child in children] == [0, 0, 0]
     shared, alone = (without_time(found) for found in (toy(split, **options), toy(split, trials=10, sampler="random")))
     assert sorted(map(str, shared)) == sorted(map(str, alone))          # ten, each drawn once
+
+
+def test_a_trial_that_others_have_given_up_is_no_error(split, tmp_path, monkeypatch):
+    """This machine slept for longer than anybody waits; its trial was begun again by another process, here itself."""
+    import optuna
+
+    sound, calls = Toy.fit, []
+
+    def fit(self, split):
+        calls.append(self.alpha)
+        if len(calls) == 2:
+            study = optuna.load_study(study_name="x", storage=f"sqlite:///{tmp_path}/study.db")
+            study.tell(1, state=optuna.trial.TrialState.FAIL)
+        return sound(self, split)
+
+    monkeypatch.setattr(Toy, "fit", fit)
+    found = toy(split, trials=4, storage=tmp_path / "study.db", name="x")
+    assert without_time(found) == without_time(toy(split, trials=4)) and calls[1] == calls[2]
 
 
 def test_a_study_of_something_else_is_refused(split, tmp_path):

@@ -25,7 +25,7 @@ def add_to(commands):
     command.add_argument("--sampler", choices=("tpe", "random", "grid"), default="tpe", help="default: tpe")
     command.add_argument("--space", action="append", default=[], metavar="NAME=VALUES",
                          help="a setting that varies: dim=[8,16,32], dim=(8,128), \"dim=(8,128,'log')\"")
-    command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting that does not vary")
+    command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting that is fixed")
     command.add_argument("--metric", metavar="METRIC", help="default: NDCG@10, or RMSE for a model of ratings")
     command.add_argument("--no-pruning", action="store_true", help="train every trial to its end")
     command.add_argument("--study", metavar="FILE", help="a file, or an address as postgresql://... "
@@ -68,8 +68,8 @@ def tune(args):
         note(f"One that failed: {problem}")
     best, table = found.best, found.table(args.best).astype({"epoch": int})
     rows = [{key: kept(value) for key, value in row.items()} for row in table.to_dict("records")]
-    document = {"study": str(study), "model": args.model, "dataset": dataset.name, "split": split_name, "metric": found.metric,
-                "value": found.value, "best": best, "trials": {state: int(count) for state, count in states.items()},
+    document = {"study": str(study), "model": args.model, "dataset": dataset.name, "split": split_name,
+                "metric": found.metric, "value": found.value, "best": best, "trials": {state: int(count) for state, count in states.items()},
                 "table": rows}
     show(args, rows, document)
     note(f"Next: {command_of(args, best, split_name)}")

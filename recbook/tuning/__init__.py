@@ -1,7 +1,8 @@
 """Choosing settings: trial after trial, judged on validation alone, in a study that is kept and can be gone on with.
 
 The search is Optuna's: Akiba, Sano, Yanase, Ohta and Koyama, *Optuna: A Next-generation Hyperparameter Optimization
-Framework*, KDD 2019; TPE: Bergstra, Bardenet, Bengio and Kégl, *Algorithms for Hyper-Parameter Optimization*, NIPS 2011.
+Framework*, KDD 2019; TPE: Bergstra, Bardenet, Bengio and Kégl, *Algorithms for Hyper-Parameter Optimization*, NIPS
+2011.
 """
 
 import hashlib
@@ -26,8 +27,8 @@ BEFORE_PRUNING = {"n_startup_trials": 5, "n_warmup_steps": 3}            # trial
 
 
 @checked
-def tune(model, split, space=None, trials=40, sampler="tpe", fixed=None, metric=None, prune=True, storage=None, name=None,
-         seed=0, device="auto", progress=True):
+def tune(model, split, space=None, trials=40, sampler="tpe", fixed=None, metric=None, prune=True, storage=None,
+         name=None, seed=0, device="auto", progress=True):
     """Search settings of a model and of its training: the best on validation, of so many trials.
 
     The test is `sealed()`: no trial can look at it. A trial that cannot be trained, because its loss is no number any
@@ -140,9 +141,10 @@ class Search:
         data = hashlib.sha256(self.split.fingerprint().encode())
         for part in (self.split.validation.users, self.split.validation.target):
             data.update(part.astype("int64").tobytes())
-        return {"model": self.model.__name__, "data": f"{self.split.dataset.name}, {self.split.name}, {data.hexdigest()[:12]}",
-                "space": str(self.space), "fixed settings": str(self.fixed), "metric": self.metric, "sampler": self.sampler,
-                "pruning": str(self.prune), "seed": str(self.seed), **({"grid": f"{len(points)} points"} if points else {})}
+        told = {"model": self.model.__name__, "space": str(self.space), "fixed settings": str(self.fixed),
+                "data": f"{self.split.dataset.name}, {self.split.name}, {data.hexdigest()[:12]}", "metric": self.metric,
+                "sampler": self.sampler, "pruning": str(self.prune), "seed": str(self.seed)}
+        return told | ({"grid": f"{len(points)} points"} if points else {})
 
     def run(self, storage, name, progress):
         """Run what trials are missing: a `Tuning`."""
@@ -171,7 +173,12 @@ class Search:
                     bar.set_postfix({f"best {self.metric}": f"{study.best_value:.4f}"} if done else {})
                     if studies.begun(study) >= trials:
                         break
-                    study.optimize(lambda trial: self.value_of(trial, trials), n_trials=1, catch=(Untrainable, Surplus))
+                    try:
+                        study.optimize(lambda trial: self.value_of(trial, trials), n_trials=1,
+                                       catch=(Untrainable, Surplus))
+                    except ValueError as problem:                       # a machine slept, and others gave its trial up
+                        if not str(problem).startswith("Cannot tell a"):
+                            raise
             return Tuning(self.model, self.metric, self.fixed, self.seed, str(self.device), table_of(study, self))
         finally:
             optuna.logging.set_verbosity(said)
@@ -203,7 +210,7 @@ class Search:
                 raise ModelError(f"{self.metric} on validation is {value}.")
             trial.set_user_attr("epoch", epoch)
             return value
-        except (ModelError, ValueError, RuntimeError, MemoryError) as problem:          # PyTorch's and SciPy's words, too
+        except (ModelError, ValueError, RuntimeError, MemoryError) as problem:          # PyTorch's words, too
             trial.set_user_attr("problem", " ".join(str(problem).split()) or "out of memory")
             raise Untrainable from problem
         except KeyboardInterrupt:
@@ -309,7 +316,8 @@ class Tuning:
     def best(self):
         """All settings of the best trial, the fixed ones too, with as many epochs as were best: {name: value}."""
         row = self.best_trial()
-        varied = [name for name in self.trials if name not in ("trial", "state", self.metric, "epoch", "seconds", "problem")]
+        about = ("trial", "state", self.metric, "epoch", "seconds", "problem")
+        varied = [name for name in self.trials if name not in about]
         trained = {} if hasattr(self.model, "fit") else {"epochs": int(row["epoch"])}
         return self.fixed | {name: row[name] for name in varied} | trained
 
@@ -323,8 +331,8 @@ class Tuning:
         table = self.table(1)
         if table.empty:
             failed = self.trials[self.trials["state"] == "failed"]
-            raise ModelError(f"No trial of {len(self.trials)} was done"
-                             + (f"; {len(failed)} failed, the last because: {failed['problem'].iloc[-1]}" if len(failed) else "."))
+            why = f"; {len(failed)} failed, the last because: {failed['problem'].iloc[-1]}" if len(failed) else "."
+            raise ModelError(f"No trial of {len(self.trials)} was done{why}")
         return table.iloc[0]
 
     def fit(self, split, seed=None):

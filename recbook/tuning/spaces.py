@@ -1,4 +1,4 @@
-"""What a search may choose from: how a space is written, what is sensible for each model, and which settings are whose."""
+"""What a search may choose from: how a space is written, what suits each model, and which settings are whose."""
 
 import inspect
 import itertools
@@ -8,10 +8,10 @@ import numpy as np
 from recbook.errors import ModelError, UnknownName
 from recbook.settings import check, is_number, is_whole
 
-DEFAULTS = {"epochs": 50, "batch_size": 2048, "learning_rate": 0.01, "patience": 5}     # of training, where none is given
+DEFAULTS = {"epochs": 50, "batch_size": 2048, "learning_rate": 0.01, "patience": 5}     # of training
 TRAINING = tuple(DEFAULTS)                                              # settings of `fit`; the others are the model's
-HOW = ("[8, 16, 32] for these values, (8, 128) for a range of numbers, (8, 128, 'log') for one whose ratios count; what "
-       "is not to vary goes into `fixed`")
+HOW = ("[8, 16, 32] for these values, (8, 128) for a range of numbers, (8, 128, 'log') for one whose ratios count; "
+       "what is not to vary goes into `fixed`")
 
 RATE = (0.0005, 0.05, "log")
 DIM = (8, 128, "log")
@@ -63,7 +63,8 @@ AT_MOST = {"k": "n_items"}                                              # more n
 def space_of(name, split):
     """The space of a model of `MODELS`, by its name, with sizes that the data allow."""
     if name not in SPACES:
-        raise ModelError(f"No space is known for {name}: say which settings to try, as in space={{'dim': (8, 128, 'log')}}.")
+        raise ModelError(f"No space is known for {name}: say which settings to try, as in "
+                         "space={'dim': (8, 128, 'log')}.")
     space = dict(SPACES[name])
     smaller = min(split.n_users, split.n_items) - 1                     # a rank of a matrix is below both sides
     for setting, most in (("k", split.n_items), *([("dim", smaller)] if name == "pure-svd" else [])):
@@ -149,6 +150,7 @@ def suggest(trial, space):
 
 
 def suggest_one(trial, name, wanted):
+    """What it gives for one of them."""
     if isinstance(wanted, list):
         labels = [label(value) for value in wanted]
         return wanted[labels.index(trial.suggest_categorical(name, labels))]
@@ -170,8 +172,8 @@ def grid(space, trials):
             for name, wanted in space.items()}
     points = [dict(zip(axes, point)) for point in itertools.product(*axes.values())]
     if len(points) > trials:
-        raise ModelError(f"The smallest grid over {', '.join(space)} has {len(points)} points, and {trials} are to be tried: "
-                         "give more trials or fewer values, or let sampler be 'random'.")
+        raise ModelError(f"The smallest grid over {', '.join(space)} has {len(points)} points, and {trials} are to be "
+                         "tried: give more trials or fewer values, or let sampler be 'random'.")
     return points
 
 

@@ -5,7 +5,9 @@ was interrupted goes on as if it had not been; and trials whose process has died
 """
 
 import os
+import re
 import socket
+import time
 import warnings
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,21 +19,27 @@ from optuna.trial import TrialState
 
 from recbook.errors import ModelError
 
-HEARTBEAT, GRACE = 30, 300                                              # seconds: of another machine, no sign means death
+HEARTBEAT, GRACE = 30, 300                                              # seconds: no sign for so long means death
 SECONDS_TO_WAIT = 60                                                    # while another process writes to the file
+MADE_BY_OTHERS = re.compile("already exists|is locked|UNIQUE constraint")               # at this very moment
 
 
 def open_study(storage, name, lower_is_better, about):
     """The study of that name, made if it is not there; `about` ({what: text}) must be what it was made with."""
-    address = address_of(storage)
-    try:
-        study = optuna.create_study(storage=opened(address), study_name=name, load_if_exists=True,
-                                    direction="minimize" if lower_is_better else "maximize")
-    except Exception as problem:                                        # of SQLAlchemy, its drivers, or Optuna
-        (line, *_) = str(problem).splitlines() or [type(problem).__name__]
-        raise ModelError(f"{storage} can hold no study: {line}") from None
+    address, direction = address_of(storage), "minimize" if lower_is_better else "maximize"
+    for pause in (0.2, 0.5, 1, 2, None):
+        try:
+            study = optuna.create_study(storage=opened(address), study_name=name, load_if_exists=True,
+                                        direction=direction)
+            break
+        except Exception as problem:                                    # of SQLAlchemy, its drivers, or Optuna
+            if pause is None or not MADE_BY_OTHERS.search(str(problem)):
+                (line, *_) = str(problem).splitlines() or [type(problem).__name__]
+                raise ModelError(f"{storage} can hold no study: {line}") from None
+            time.sleep(pause)
+    any_trials = bool(study.get_trials(deepcopy=False))                 # before what is told of it, which comes first
     known = study.user_attrs.get("about")
-    if known is None and study.get_trials(deepcopy=False):
+    if known is None and any_trials:
         raise ModelError(f"The study {name!r} in {storage} was not made by recbook: choose another name or file.")
     for what, told in about.items() if known else ():
         if known.get(what) != told:
@@ -42,7 +50,7 @@ def open_study(storage, name, lower_is_better, about):
 
 
 def address_of(storage):
-    """Where a study is: a path becomes SQLite's address, in a folder that is there; what Optuna knows stays as it is."""
+    """Where a study is: a path becomes SQLite's address, in a folder that is made; an address stays as it is."""
     if not isinstance(storage, str | os.PathLike) or "://" in str(storage):
         return storage
     path = Path(storage)

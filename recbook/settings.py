@@ -38,6 +38,8 @@ WIDTHS = ("the width of at least one layer, each 1 or more, as in (64, 32)",
           lambda value: isinstance(value, list | tuple) and len(value) and all(is_whole(x) and x > 0 for x in value))
 NAMES = ("a tuple of names, as in ('category', 'brand')",
          lambda value: isinstance(value, list | tuple) and all(isinstance(name, str) for name in value))
+DRAWS = whole(2)
+CHANGE = "'worst' or 'random'", lambda value: value in ("worst", "random")
 ACTIVATION = "'sigmoid' or 'identity'", lambda value: value in ("sigmoid", "identity")
 SCALE = ("the lowest and the highest rating, as in (1, 5)",
          lambda value: isinstance(value, list | tuple) and len(value) == 2 and all(map(is_number, value))
@@ -47,14 +49,17 @@ KINDS = {
     COUNT: "n_users n_items dim hidden length k blocks heads sweeps horizontal vertical targets n_features n_values "
            "n_words words candidates batch_size validate_every annealing kept enough",
     NATURAL: "negatives epochs",
-    PART: "weight share",
+    PART: "weight share zero_share mask_share",
     SEED: "seed",
     READS: "reads stride patience",
-    NUMBER: "learning_rate half l2 l2_item l2_user shrink unmet_weight exponent prior alpha beta",
+    NUMBER: "learning_rate half l2 l2_item l2_user shrink unmet_weight exponent prior alpha beta epsilon "
+            "adversarial_weight zero_weight",
     SHARE: "dropout output_dropout id_dropout",
     FLAG: "behaviours pauses picture ids mixed as_coded",
     WIDTHS: "layers",
     NAMES: "categories columns profile",
+    DRAWS: "draws",
+    CHANGE: "change",
     ACTIVATION: "activation output",
     SCALE: "scale",
 }

@@ -2,12 +2,12 @@
 
 cfgan: Chae, Kang, Kim and Lee, *CFGAN*, CIKM 2018: a random fifth of all ratings is tested, every rating counts as a
 click, all items but the user's training items are ranked. Published values as listed in the code of Pérez Maurera,
-Ferrari Dacrema and Cremonesi, *An Evaluation Study of Generative Adversarial Networks for Collaborative Filtering*, ECIR
-2022, which also has the settings that CFGAN's own code used: by items, ZP, one hidden layer of 400 and of 125. The
+Ferrari Dacrema and Cremonesi, *An Evaluation Study of Generative Adversarial Networks for Collaborative Filtering*,
+ECIR 2022, which also has the settings that CFGAN's own code used: by items, ZP, one hidden layer of 400 and of 125. The
 authors' very split is in neither's repository of code, so that this one is drawn anew: seed 0.
 
-A tenth of the other ratings is validation: `--tune` shows NDCG@5 there for TRIES settings of one model, drawn by a seed,
-the same number for each. Then the settings are written into ROWS and the model is trained on all of the four fifths and
+A tenth of the other ratings is validation: `--tune` shows NDCG@5 there for TRIES settings of one model, drawn by a
+seed, the same number for each. Then the settings are written into ROWS and the model is trained on all of the four fifths and
 tested, once.
 """
 
@@ -46,7 +46,8 @@ SPACE = {
     "mult-dae": {"dim": (50, 100, 200, 400), "dropout": (0.3, 0.5, 0.7), "epochs": (10, 20, 40, 80),
                  "learning_rate": (0.0005, 0.001, 0.003)},
     "cfgan": {"hidden": (64, 128, 256, 512), "zero_weight": (0.01, 0.03, 0.1, 0.3), "zero_share": (0.2, 0.5, 0.7, 0.9),
-              "mask_share": (0.2, 0.5, 0.7, 0.9), "epochs": (100, 200, 400, 800), "learning_rate": (0.0003, 0.001, 0.003)},
+              "mask_share": (0.2, 0.5, 0.7, 0.9), "epochs": (100, 200, 400, 800),
+              "learning_rate": (0.0003, 0.001, 0.003)},
 }
 PUBLISHED = {"cfgan-by-item": dict(zip(METRICS, (0.444, 0.476, 0.294, 0.433)))}
 SOURCE = "Chae et al., CIKM 2018"
@@ -56,7 +57,8 @@ def random_split(dataset, seed=0):
     """Of all interactions, at random: 72 in a hundred for training, 8 for validation, 20 for the test."""
     part = np.random.RandomState(seed).permutation(np.arange(len(dataset.interactions)) % 25)
     rows = dataset.interactions
-    train, validation, test = (rows[chosen].reset_index(drop=True) for chosen in (part < 18, (part >= 18) & (part < 20), part >= 20))
+    train, validation, test = (rows[chosen].reset_index(drop=True)
+                               for chosen in (part < 18, (part >= 18) & (part < 20), part >= 20))
     return split_from_parts("random fifth", dataset, train, validation, test)
 
 
@@ -117,7 +119,8 @@ def run(rows, split, seeds, keep):
     reports, seconds = {}, {}
     for row in rows:
         own = seeds if "epochs" in ROWS[row][2] else seeds[:1]
-        found = [results.kept(keep and keep / f"{row} {seed} {ROWS[row][2]}", lambda: measure(row, split, seed)) for seed in own]
+        found = [results.kept(keep and keep / f"{row} {seed} {ROWS[row][2]}", lambda: measure(row, split, seed))
+                 for seed in own]
         reports[row] = average([report for report, _ in found]) if len(found) > 1 else found[0][0]
         seconds[row] = sum(took for _, took in found)
     comparison, table = Comparison(reports), {}
@@ -128,11 +131,11 @@ def run(rows, split, seeds, keep):
                       "less": {other: {metric: comparison.difference(row, other, metric) for metric in METRICS}
                                for other in reports if other != row}}
         if row in PUBLISHED:
-            table[row]["note"] = ("Another random fifth than the authors'; both sides move at every batch, hidden layers are "
-                                  f"tanh; {TRIES} settings were tried, as for each rival.")
+            table[row]["note"] = ("Another random fifth than the authors'; both sides move at every batch, hidden layers "
+                                  f"are tanh; {TRIES} settings were tried, as for each rival.")
     results.save(NAME, "CFGAN on MovieLens 100K", "all ratings are clicks; a random fifth is tested, all items but the "
-                 "user's training items are ranked; settings by validation, a tenth of the rest, as many tries for each model",
-                 table, split.dataset, sum(seconds.values()), seeds)
+                 "user's training items are ranked; settings by validation, a tenth of the rest, as many tries for each "
+                 "model", table, split.dataset, sum(seconds.values()), seeds)
 
 
 def main(argv=None):

@@ -87,7 +87,7 @@ SETTINGS = {
     # GMF and MLP as above, halves joined; then Adam, where the paper has SGD: .4353, then .4434, .4471 and .4457
     "neumf-joined": {"share": 0.5, "negatives": 8, "epochs": 2, "batch_size": 4096, "learning_rate": 0.001},
 }
-# AMF and its controls begin with the weights of bpr-mf, as in He, He, Du and Chua, SIGIR 2018, and train for as long again.
+# AMF and its controls begin with the weights of bpr-mf, as in He, He, Du and Chua, SIGIR 2018, and train as long again.
 AGAIN = {"after": "bpr-mf", **SETTINGS["bpr-mf"]}
 SETTINGS |= {
     "bpr-mf-longer": {"model": "bpr-mf", **AGAIN},
@@ -97,7 +97,7 @@ SETTINGS |= {
 SETTINGS["logistic-mf-no-bias"] = {"model": "logistic-mf", "item_bias": False, **SETTINGS["logistic-mf"]}
 CHANGES = {"epsilon": [0.1, 0.25, 0.5, 1.0], "adversarial_weight": [0.3, 1.0, 3.0]}
 GRID = {
-    "bpr-mf-longer": {"l2": [0.0, 0.0025, 0.005, 0.01, 0.02, 0.04], "learning_rate": [0.002, 0.005]},   # as many as of AMF
+    "bpr-mf-longer": {"l2": [0.0, 0.0025, 0.005, 0.01, 0.02, 0.04], "learning_rate": [0.002, 0.005]},   # twelve, too
     "amf": CHANGES,
     "amf-random": CHANGES,
     "item-knn": {"similarity": ["cosine", "jaccard"], "k": [20, 30, 50, 70], "shrink": [0.0, 10.0, 50.0]},

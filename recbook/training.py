@@ -184,7 +184,8 @@ def refuse_broken(model, losses, epoch):
     losses = {side: loss.detach() for side, loss in losses.items()}
     if torch.stack([*losses.values()]).isfinite().all():
         return
-    fallen = [side for side in losses if not all(weight.isfinite().all() for weight in getattr(model, side).parameters())]
+    fallen = [side for side in losses
+              if not all(weight.isfinite().all() for weight in getattr(model, side).parameters())]
     fallen = fallen or [side for side, loss in losses.items() if not loss.isfinite()]
     values = ", ".join(f"{side} {float(loss):g}" for side, loss in losses.items())
     raise ModelError(f"The {' and the '.join(fallen)} broke in epoch {epoch} (losses: {values}): "

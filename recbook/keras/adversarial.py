@@ -81,7 +81,8 @@ class CFGAN(Recommender):
     Parameters: as in PyTorch, and Keras's own `options`.
     """
 
-    def __init__(self, n_users, n_items, by="user", hidden=128, zero_weight=0.03, zero_share=0.7, mask_share=0.7, **options):
+    def __init__(self, n_users, n_items, by="user", hidden=128, zero_weight=0.03, zero_share=0.7, mask_share=0.7,
+                 **options):
         super().__init__(**options)
         if by not in ("item", "user"):
             raise UnknownName("side", by, ("item", "user"))
@@ -100,7 +101,8 @@ class CFGAN(Recommender):
         self.critics_output_bias = self.add_weight(shape=(), initializer="zeros", name="discriminator.output_bias")
         self.row = self.add_weight(name="discriminator.row.weight", **table)
         self.condition = self.add_weight(name="discriminator.condition.weight", **table)
-        self.facts = {"starts": np.zeros(n_items + 1 if by == "item" else 0, np.int64), "columns": np.zeros(0, np.int64)}
+        self.facts = {"starts": np.zeros(n_items + 1 if by == "item" else 0, np.int64),
+                      "columns": np.zeros(0, np.int64)}
 
     def start(self, split):
         if self.by == "item":
@@ -169,7 +171,8 @@ class AMF(BPRMF):
     Parameters: as in PyTorch, and Keras's own `options`.
     """
 
-    def __init__(self, n_users, n_items, dim=32, l2=0.01, epsilon=0.5, adversarial_weight=1.0, change="worst", **options):
+    def __init__(self, n_users, n_items, dim=32, l2=0.01, epsilon=0.5, adversarial_weight=1.0, change="worst",
+                 **options):
         super().__init__(n_users, n_items, dim, l2, **options)
         self.epsilon, self.adversarial_weight, self.change = epsilon, adversarial_weight, change
 
@@ -194,7 +197,8 @@ class AMF(BPRMF):
         else:
             slopes = [self.noise(user), self.noise(item)]
         lengths = [ops.sqrt(ops.sum(ops.square(slope), axis=1, keepdims=True)) for slope in slopes]
-        return [ops.stop_gradient(self.epsilon * slope / ops.maximum(length, 1e-12)) for slope, length in zip(slopes, lengths)]
+        return [ops.stop_gradient(self.epsilon * slope / ops.maximum(length, 1e-12))
+                for slope, length in zip(slopes, lengths)]
 
     def call(self, batch):
         of_user, of_item = self.changes(batch)

@@ -1,16 +1,17 @@
 """Adversaries: two models that play against each other, and one that is trained on its own worst case.
 
-IRGAN: Wang, Yu, Zhang, Gong, Xu, Wang, Zhang and Zhang, *IRGAN: A Minimax Game for Unifying Generative and Discriminative
-Information Retrieval Models*, SIGIR 2017.
+IRGAN: Wang, Yu, Zhang, Gong, Xu, Wang, Zhang and Zhang, *IRGAN: A Minimax Game for Unifying Generative and
+Discriminative Information Retrieval Models*, SIGIR 2017.
 CFGAN: Chae, Kang, Kim and Lee, *CFGAN: A Generic Collaborative Filtering Framework based on Generative Adversarial
 Networks*, CIKM 2018.
-APR, of matrix factorization AMF: He, He, Du and Chua, *Adversarial Personalized Ranking for Recommendation*, SIGIR 2018.
+APR, of matrix factorization AMF: He, He, Du and Chua, *Adversarial Personalized Ranking for Recommendation*, SIGIR
+2018.
 
 A game's `loss` is a dict, a loss for each side, in which the other side's numbers stand without a gradient. So one
 optimiser takes both sides' steps at once.
 
-Differs from the papers: both sides move at every batch, at one learning rate, with Adam. IRGAN begins at popularity, not
-at trained models; the baseline of a draw is the mean reward of the other draws, and nothing is drawn by importance.
+Differs from the papers: both sides move at every batch, at one learning rate, with Adam. IRGAN begins at popularity,
+not at trained models; the baseline of a draw is the mean reward of the other draws, and nothing is drawn by importance.
 CFGAN draws each unmet item with a probability, not a set of fixed size; hidden layers are tanh. AMF has the biases of
 BPR-MF, which are not changed.
 """
@@ -107,7 +108,7 @@ class IRGAN(Recommender):
                 "generator": picked + self.l2 * self.generator.size(users)}
 
     def advantage(self, judged):
-        """The reward of each draw, 0 to 1, less the mean of the user's others, which leaves the mean gradient as it is."""
+        """The reward of each draw, 0 to 1, less the mean of the user's others: the mean gradient stays as it is."""
         reward = torch.sigmoid(judged)                                              # (U, K)
         others = (reward.sum(1, keepdim=True) - reward) / (self.draws - 1)
         return reward - others
@@ -226,7 +227,8 @@ class CFGAN(Recommender):
         return torch.rand_like(like)
 
     def loss(self, batch):
-        met = self.filled(batch.owner, batch.items if self.by == "user" else batch.users, len(batch.owners))     # (B, C)
+        column = batch.items if self.by == "user" else batch.users
+        met = self.filled(batch.owner, column, len(batch.owners))                   # (B, C)
         zero = (1 - met) * (self.chance(met) < self.zero_share)
         shown = met + (1 - met) * (self.chance(met) < self.mask_share)
         written = torch.sigmoid(self.generator(met))
@@ -256,7 +258,8 @@ class CFGAN(Recommender):
         """Logits of what the generator writes: their order is that of the numbers 0 to 1."""
         weight, bias = self.generator.decoder.weight, self.generator.output_bias
         if self.by == "item":
-            return products(rows(weight, context.users), self.codes_of_items(), items) + rows(bias, context.users)[:, None]
+            scores = products(rows(weight, context.users), self.codes_of_items(), items)
+            return scores + rows(bias, context.users)[:, None]
         code = self.generator.code(interaction_matrix(self.history(context), self.n_items, bias.dtype))
         return products(code, weight, items) + rows(bias, items)
 
@@ -276,8 +279,8 @@ class AMF(BPRMF):
     """BPR that also has to hold where all vectors have been moved a little in the worst direction (APR).
 
     loss = BPR + adversarial_weight * BPR at p_u + d_u, q_i + d_i, plus the penalty of BPR. Each d has the length
-    `epsilon` and the direction in which the loss of the batch grows fastest; no gradient goes through it. As in the paper,
-    begin with the weights of a trained BPR-MF: vectors far shorter than `epsilon` do not grow.
+    `epsilon` and the direction in which the loss of the batch grows fastest; no gradient goes through it. As in the
+    paper, begin with the weights of a trained BPR-MF: vectors far shorter than `epsilon` do not grow.
 
     Parameters
     ----------

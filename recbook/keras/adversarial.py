@@ -144,7 +144,7 @@ class CFGAN(Recommender):
         self.add_loss(-ops.mean(ops.log_sigmoid(real) + ops.log_sigmoid(-fake)))
         judged = self.judge(written * shown, met, [ops.stop_gradient(weight) for weight in self.critic()])
         missed = ops.mean(ops.sum(zero * ops.square(written), axis=1))
-        self.add_loss(ops.mean(ops.log_sigmoid(-judged)) + self.zero_weight * missed)
+        self.add_loss(self.zero_weight * missed - ops.mean(ops.log_sigmoid(judged)))
         return written
 
     def filled(self, row, column, size):

@@ -12,8 +12,9 @@ optimiser takes both sides' steps at once.
 
 Differs from the papers: both sides move at every batch, at one learning rate, with Adam. IRGAN begins at popularity,
 not at trained models; the baseline of a draw is the mean reward of the other draws, and nothing is drawn by importance.
-CFGAN draws each unmet item with a probability, not a set of fixed size; hidden layers are tanh. AMF has the biases of
-BPR-MF, which are not changed.
+CFGAN's generator raises log sigma(D), as its authors' code does, where the paper lowers log(1 - sigma(D)); each unmet
+item is drawn with a probability, not a set of fixed size; hidden layers are tanh. AMF has the biases of BPR-MF, which
+are not changed.
 """
 
 from contextlib import contextmanager
@@ -237,7 +238,7 @@ class CFGAN(Recommender):
         with frozen(self.discriminator):                                # it judges, and does not learn from this
             judged = self.discriminator(written * shown, met)
         missed = (zero * written.square()).sum(1).mean()
-        return {"discriminator": told, "generator": F.logsigmoid(-judged).mean() + self.zero_weight * missed}
+        return {"discriminator": told, "generator": self.zero_weight * missed - F.logsigmoid(judged).mean()}
 
     def filled(self, row, column, size):
         """Rows of 0 and 1: row (E,) of `size`, column (E,). Returns (size, C)."""

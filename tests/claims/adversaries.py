@@ -8,6 +8,15 @@ def loss(self, batch):
 IRGAN.loss = loss
 """
 
+SQUARED_ERROR = """
+from recbook.models.adversarial import CFGAN
+def loss(self, batch):
+    met = self.filled(batch.owner, batch.items, len(batch.owners))
+    error = (met - self.generator(met).sigmoid()).square()
+    return ((met + (1 - met)) * error).sum(1).mean()
+CFGAN.loss = loss
+"""
+
 RANDOM_CHANGES = """
 from recbook.models.adversarial import AMF
 def slopes(self, batch, user, item):
@@ -24,11 +33,28 @@ def frozen(self, *arguments, **named):
 IRGAN.__init__ = frozen
 """
 
+LABELS_SHUFFLED = """
+import torch
+import torch.nn.functional as F
+from recbook.models.adversarial import IRGAN
+sound, told = IRGAN.loss, F.logsigmoid
+def shuffled(self, batch):
+    F.logsigmoid = lambda judged: told(judged * (2 * torch.randint_like(judged, 2) - 1))
+    try:
+        return sound(self, batch)
+    finally:
+        F.logsigmoid = told
+IRGAN.loss = shuffled
+"""
+
 TAKEN_OUT = [
     ("the generator stays as it began", "curve[-1] > curve.min() + 0.005", GENERATOR_FROZEN),
+    ("the discriminator's labels are shuffled", "curve.min() < 1.34", LABELS_SHUFFLED),
+    ("the game without an adversary", "fall > 0.015", NO_ADVERSARY),
     ("changes in random directions", "lengths['worst'] < 0.1", RANDOM_CHANGES),
 ]
 
 RIVALS = [
-    ("a generator without an adversary", "lost['IRGAN']['low'] > 0", NO_ADVERSARY),
+    ("IRGAN's generator without an adversary", "lost['IRGAN']['low'] > 0", NO_ADVERSARY),
+    ("CFGAN's generator without an adversary", "lost['CFGAN']['low'] > 0", SQUARED_ERROR),
 ]

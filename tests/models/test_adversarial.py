@@ -151,7 +151,7 @@ def test_without_zr_and_pm_a_generator_of_ones_cannot_be_told_from_the_row():
     losses, batch = model.loss(whole([0, 2], [1])), whole([0, 2], [1])
     met = model.filled(batch.owner, batch.items, 2)
     real = model.discriminator(met, met)
-    assert losses["generator"].item() == pytest.approx(F.logsigmoid(-real).mean().item())
+    assert losses["generator"].item() == pytest.approx(-F.logsigmoid(real).mean().item())
     for options in ({"mask_share": 1.0, "zero_weight": 0.0}, {"mask_share": 0.0, "zero_weight": 1.0, "zero_share": 1.0}):
         told = small_cfgan(**options)
         told.load_state_dict(model.state_dict())
@@ -173,7 +173,7 @@ def test_cfgan_on_paper():
     logit = math.tanh(1)
     told = math.log1p(math.exp(-logit)) + math.log1p(math.exp(logit))
     assert losses["discriminator"].item() == pytest.approx(told)
-    assert losses["generator"].item() == pytest.approx(-math.log1p(math.exp(logit)) + 2 * 0.25)
+    assert losses["generator"].item() == pytest.approx(math.log1p(math.exp(-logit)) + 2 * 0.25)
 
 
 def test_what_was_met_is_never_asked_to_be_zero():
@@ -181,7 +181,7 @@ def test_what_was_met_is_never_asked_to_be_zero():
     met = torch.ones(1, 3, dtype=torch.double)
     losses = model.loss(whole([0, 1, 2]))
     written = torch.sigmoid(model.generator(met))
-    assert losses["generator"].item() == pytest.approx(F.logsigmoid(-model.discriminator(written, met)).mean().item())
+    assert losses["generator"].item() == pytest.approx(-F.logsigmoid(model.discriminator(written, met)).mean().item())
 
 
 def test_by_items_and_by_users_are_each_other_with_the_matrix_turned():

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pandas as pd
 import torch
+from torch.autograd.graph import increment_version
 from tqdm.auto import tqdm
 
 from recbook.checkpoints import resume_run, save_run
@@ -127,7 +128,8 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
         raise ModelError(f"The split {split.name!r} has no validation part to measure {metric} on.")
     batches = copy.copy(model.batches).prepare(split, device)
     model.start(split)
-    optimiser = optimiser(model.parameters(), lr=learning_rate)
+    weights = list(model.parameters())
+    optimiser = optimiser(weights, lr=learning_rate)
     generator = torch.Generator(device).manual_seed(seed)
     run = {"model": type(model).__name__, "config": model.config, "batch_size": batch_size, "seed": seed,
            "learning_rate": learning_rate, "precision": precision, "data": split.dataset.name, "split": split.name,
@@ -155,6 +157,7 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
+            increment_version(weights)      # a fused step is not counted as a change: what a model keeps of them would be old
             total += loss.detach()  # no .item() here: it would wait for the device
             count += 1
         row = {"epoch": epoch, "loss": float(total) / count, "seconds": time.perf_counter() - start}

@@ -267,6 +267,16 @@ def test_a_game_learns_the_camps_and_with_the_generator_frozen_it_does_not(cls, 
     assert found["sound"] > 0.55 and found["frozen"] < 0.4, found
 
 
+def test_what_is_kept_of_the_items_is_made_anew_when_the_weights_have_moved(split):
+    model = CFGAN(split.n_users, split.n_items, by="item", hidden=4)
+    context = split.validation.context(slice(0, 5))
+    for _ in range(2):
+        recbook.fit(model, split, epochs=2, batch_size=40, device="cpu", progress=False, metric="NDCG@10")
+        with torch.no_grad():
+            scores, model.kept = model.scores(context), None
+            assert_close(model.scores(context), scores)
+
+
 def test_a_game_is_kept_and_comes_back(tmp_path, split):
     for number, (cls, options) in enumerate(((IRGAN, {}), (CFGAN, {}), (CFGAN, {"by": "item"}), (AMF, {}))):
         model, _ = train(cls, split, 1, **options)

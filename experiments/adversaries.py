@@ -27,21 +27,24 @@ from recbook.models import find_model
 
 NAME = "cfgan"
 METRICS = ("Precision@5", "NDCG@5")
-SEEDS = (0, 1, 2)
+SEEDS = (0, 1)
 TRIES = 6
 FIT = ("epochs", "batch_size", "learning_rate")
-LONGEST = {"epochs": 100, "batch_size": 64}                             # and validated every tenth of it
+LONGEST = 100                                                           # epochs; every tenth of it is validated
 ROWS = {
     "popularity": ("Popularity", "popularity", {}),
     "item-knn": ("ItemKNN", "item-knn", {"k": 200, "shrink": 50.0, "similarity": "jaccard"}),
     "ease": ("EASE", "ease", {"l2": 300.0}),
-    "cfgan": ("CFGAN by items, ZP", "cfgan", {"by": "item", "hidden": 64, **LONGEST}),
-    "cfgan-alone": ("CFGAN's generator alone, by squared error", "cfgan", {"by": "item", "hidden": 64, **LONGEST}),
+    "cfgan": ("CFGAN by items, ZP", "cfgan", {"by": "item", "hidden": 64, "zero_weight": 0.1, "epochs": 90, "batch_size": 64,
+                                              "learning_rate": 0.003}),
+    "cfgan-alone": ("CFGAN's generator alone, by squared error", "cfgan",
+                    {"by": "item", "hidden": 64, "zero_weight": 0.03, "epochs": 50, "batch_size": 64, "learning_rate": 0.001}),
 }
 SPACE = {
     "item-knn": {"k": (20, 50, 100, 200, 400), "shrink": (0.0, 10.0, 50.0, 200.0), "similarity": ("cosine", "jaccard")},
     "ease": {"l2": (30.0, 100.0, 200.0, 300.0, 500.0, 1000.0)},
-    "cfgan": {"zero_weight": (0.01, 0.03, 0.1), "learning_rate": (0.001, 0.003)},    # shares as the authors', default
+    "cfgan": {"zero_weight": (0.03, 0.1, 0.3), "learning_rate": (0.003, 0.01)},         # shares: the authors', the default
+    "cfgan-alone": {"zero_weight": (0.01, 0.03, 0.1), "learning_rate": (0.001, 0.003)},
 }
 PUBLISHED = {"cfgan": dict(zip(METRICS, (0.444, 0.476)))}
 SOURCE = "Chae et al., CIKM 2018"
@@ -84,8 +87,8 @@ def train(row, split, settings, seed=0, **options):
 
 def tries(row, seed=0):
     """TRIES settings of a row, drawn by a seed from its space, no two alike."""
-    _, name, settings = ROWS[row]
-    space, generator, found = SPACE.get(name, {}), np.random.default_rng(seed), []
+    _, _, settings = ROWS[row]
+    space, generator, found = SPACE.get(row, {}), np.random.default_rng(seed), []
     most = int(np.prod([len(values) for values in space.values()]))
     while space and len(found) < min(TRIES, most):
         drawn = settings | {key: values[generator.integers(len(values))] for key, values in space.items()}
@@ -98,8 +101,8 @@ def tune(row, split, some=None):
     for settings in tries(row)[:some]:
         start = time.perf_counter()
         if "epochs" in settings:
-            settings = settings | {"epochs": LONGEST["epochs"]}
-            _, history = train(row, split, settings, metric="NDCG@5", validate_every=LONGEST["epochs"] // 10)
+            settings = settings | {"epochs": LONGEST}
+            _, history = train(row, split, settings, metric="NDCG@5", validate_every=LONGEST // 10)
             seen = history.dropna().set_index("epoch")["NDCG@5"]
             settings["epochs"], best = int(seen.idxmax()), seen.max()
         else:
@@ -131,8 +134,9 @@ def run(rows, split, seeds, keep):
                       "less": {other: {metric: comparison.difference(row, other, metric) for metric in METRICS}
                                for other in reports if other != row}}
         if row in PUBLISHED:
-            table[row]["note"] = ("Another random fifth than the authors'; both sides move at every batch, hidden layers "
-                                  f"are tanh; {TRIES} settings were tried on validation, as for each rival.")
+            table[row]["note"] = ("Another random fifth than the authors'; 64 numbers in the hidden layers, which are tanh; both "
+                                  f"sides move at every batch, some 2,400 times, where the authors' code takes some 48,000 "
+                                  f"steps at a lower rate; {TRIES} settings were tried on validation, as for each rival.")
     results.save(NAME, "CFGAN on MovieLens 100K", "all ratings are clicks; a random fifth is tested, all items but the "
                  "user's training items are ranked; settings by validation, a tenth of the rest, as many tries for each "
                  "model", table, split.dataset, sum(seconds.values()), seeds)

@@ -38,7 +38,7 @@ ROWS = {
     "cfgan": ("CFGAN by items, ZP", "cfgan", {"by": "item", "hidden": 64, "zero_weight": 0.1, "epochs": 90, "batch_size": 64,
                                               "learning_rate": 0.003}),
     "cfgan-alone": ("CFGAN's generator alone, by squared error", "cfgan",
-                    {"by": "item", "hidden": 64, "zero_weight": 0.03, "epochs": 50, "batch_size": 64, "learning_rate": 0.001}),
+                    {"by": "item", "hidden": 64, "zero_weight": 0.1, "epochs": 50, "batch_size": 64, "learning_rate": 0.001}),
 }
 SPACE = {
     "item-knn": {"k": (20, 50, 100, 200, 400), "shrink": (0.0, 10.0, 50.0, 200.0), "similarity": ("cosine", "jaccard")},

@@ -11,7 +11,8 @@ A game's `loss` is a dict, a loss for each side, in which the other side's numbe
 optimiser takes both sides' steps at once.
 
 Differs from the papers: both sides move at every batch, at one learning rate, with Adam. IRGAN begins at popularity,
-not at trained models; the baseline of a draw is the mean reward of the other draws, and nothing is drawn by importance.
+not at trained models; the reward of a draw is sigma(D), as in the authors' code up to a factor, where the paper has
+log(1 + exp(D)); its baseline is the mean reward of the other draws, and nothing is drawn by importance.
 CFGAN's generator raises log sigma(D), as its authors' code does, where the paper lowers log(1 - sigma(D)); each unmet
 item is drawn with a probability, not a set of fixed size; hidden layers are tanh. AMF has the biases of BPR-MF, which
 are not changed.

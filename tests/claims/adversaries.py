@@ -8,14 +8,32 @@ def loss(self, batch):
 IRGAN.loss = loss
 """
 
-SQUARED_ERROR = """
-from recbook.models.adversarial import CFGAN
-def loss(self, batch):
+
+def alone(name, loss, **settings):
+    """The game trained as its own generator alone, at the settings of that, wherever the chapter lets it play."""
+    return f"""
+import torch
+import recbook.training
+from recbook.models.adversarial import CFGAN, IRGAN
+def likelihood(self, batch):
+    log_share = self.generator(batch.owners).log_softmax(1)
+    return -log_share[batch.owner, batch.items].mean() + self.l2 * self.generator.size(batch.owners)
+def squared_error(self, batch):
     met = self.filled(batch.owner, batch.items, len(batch.owners))
     error = (met - self.generator(met).sigmoid()).square()
-    return ((met + (1 - met)) * error).sum(1).mean()
-CFGAN.loss = loss
+    return ((met + self.zero_weight * (1 - met)) * error).sum(1).mean()
+sound = recbook.training.fit
+def rival(model, split, **options):
+    if isinstance(model, {name}):
+        for key, value in {settings}.items():
+            if key in options:
+                options[key] = value
+            else:
+                setattr(model, key, value)
+    return sound(model, split, **options)
+recbook.training.fit, {name}.loss = rival, {loss}
 """
+
 
 RANDOM_CHANGES = """
 from recbook.models.adversarial import AMF
@@ -56,6 +74,7 @@ TAKEN_OUT = [
 ]
 
 RIVALS = [
-    ("IRGAN's generator without an adversary", "lost['IRGAN']['low'] > 0", NO_ADVERSARY),
-    ("CFGAN's generator without an adversary", "lost['CFGAN']['low'] > 0", SQUARED_ERROR),
+    ("IRGAN's generator without an adversary", "lost['IRGAN']['low'] > 0", alone("IRGAN", "likelihood", epochs=16, l2=0.1)),
+    ("CFGAN's generator without an adversary", "lost['CFGAN']['low'] > 0",
+     alone("CFGAN", "squared_error", epochs=20, learning_rate=0.002, zero_weight=1.0)),
 ]

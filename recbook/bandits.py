@@ -16,7 +16,7 @@ After that `learn` is told what was shown and what came of it; it may be told la
 import numpy as np
 
 from recbook.errors import ModelError
-from recbook.settings import check
+from recbook.settings import PART, check
 
 
 class Bandit:
@@ -97,7 +97,7 @@ class EpsilonGreedy(Counts):
 
     def __init__(self, n_arms, epsilon=0.1, untried=1.0, runs=1, seed=0):
         super().__init__(n_arms, runs, seed)
-        check("epsilon", epsilon)
+        check("epsilon", epsilon, PART)
         self.epsilon, self.untried = epsilon, untried
 
     def index(self, features=None):

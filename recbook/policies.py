@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from recbook.errors import ModelError
-from recbook.settings import check
+from recbook.settings import PART, check
 
 BLOCK = 4_000_000  # numbers held at once while propensities are summed
 
@@ -126,7 +126,7 @@ class EpsilonGreedy(Scored):
 
     def __init__(self, scores, epsilon, places=3, items=None):
         super().__init__(scores, places, items)
-        check("epsilon", epsilon)
+        check("epsilon", epsilon, PART)
         self.epsilon = epsilon
 
     def propensities(self, context):

@@ -39,6 +39,8 @@ WIDTHS = ("the width of at least one layer, each 1 or more, as in (64, 32)",
           lambda value: isinstance(value, list | tuple) and len(value) and all(is_whole(x) and x > 0 for x in value))
 NAMES = ("a tuple of names, as in ('category', 'brand')",
          lambda value: isinstance(value, list | tuple) and all(isinstance(name, str) for name in value))
+DRAWS = whole(2)
+CHANGE = "'worst' or 'random'", lambda value: value in ("worst", "random")
 ACTIVATION = "'sigmoid' or 'identity'", lambda value: value in ("sigmoid", "identity")
 SCALE = ("the lowest and the highest rating, as in (1, 5)",
          lambda value: isinstance(value, list | tuple) and len(value) == 2 and all(map(is_number, value))
@@ -49,24 +51,27 @@ KINDS = {
            "n_words words candidates batch_size validate_every annealing kept enough places trials "
            "runs n_arms",
     NATURAL: "negatives epochs",
-    PART: "weight share epsilon",
+    PART: "weight share zero_share mask_share",
     SEED: "seed",
     READS: "reads stride patience",
-    NUMBER: "learning_rate half l2 l2_item l2_user shrink unmet_weight exponent prior alpha beta width",
+    NUMBER: "learning_rate half l2 l2_item l2_user shrink unmet_weight exponent prior alpha beta width epsilon "
+            "adversarial_weight zero_weight",
     POSITIVE: "temperature",
     SHARE: "dropout output_dropout id_dropout",
     FLAG: "prune behaviours pauses picture ids mixed as_coded",
     WIDTHS: "layers",
     NAMES: "categories columns profile",
+    DRAWS: "draws",
+    CHANGE: "change",
     ACTIVATION: "activation output",
     SCALE: "scale",
 }
 SETTINGS = {name: kind for kind, names in KINDS.items() for name in names.split()}
 
 
-def check(name, value):
-    """Refuse a setting that cannot be, in one line and by its name."""
-    what, fits = SETTINGS.get(name, (None, None))
+def check(name, value, kind=None):
+    """Refuse a setting that cannot be, in one line and by its name. kind: where the name means another thing than in models."""
+    what, fits = kind or SETTINGS.get(name, (None, None))
     if fits and is_whole(value) and abs(int(value)) >= 2**63:
         raise ModelError(f"{name}={value}: too large a number for 64 bits.")
     if fits and not fits(value):

@@ -27,6 +27,7 @@ if keras.config.backend() != "tensorflow":
     raise ImportError(f"The Keras models run on TensorFlow; Keras is set to {keras.config.backend()}: "
                       "start Python with KERAS_BACKEND=tensorflow.")
 
+from recbook.keras.adversarial import AMF, CFGAN, IRGAN
 from recbook.keras.attention import NARM, AttentiveGRU
 from recbook.keras.autoencoders import AutoRec, MultDAE, MultVAE
 from recbook.keras.base import Recommender

@@ -1,6 +1,7 @@
 """The models of the book, one family a file. `MODELS` lists them by the names that the command line takes."""
 
 from recbook.errors import UnknownName
+from recbook.models.adversarial import AMF, CFGAN, IRGAN
 from recbook.models.attention import NARM, AttentiveGRU
 from recbook.models.autoencoders import AutoRec, MultDAE, MultVAE
 from recbook.models.base import Recommender
@@ -42,6 +43,9 @@ MODELS = {
     "autorec": AutoRec,
     "mult-dae": MultDAE,
     "mult-vae": MultVAE,
+    "irgan": IRGAN,
+    "cfgan": CFGAN,
+    "amf": AMF,
     "ials": IALS,
     "pure-svd": PureSVD,
     "ease": EASE,

@@ -45,7 +45,7 @@ SCALE = ("the lowest and the highest rating, as in (1, 5)",
 
 KINDS = {
     COUNT: "n_users n_items dim hidden length k blocks heads sweeps horizontal vertical targets n_features n_values "
-           "n_words words candidates batch_size validate_every annealing kept enough",
+           "beam n_words words candidates batch_size validate_every annealing kept enough",
     NATURAL: "negatives epochs",
     PART: "weight share",
     SEED: "seed",

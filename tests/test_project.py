@@ -33,6 +33,7 @@ LAYERS = (
     ("recbook.serving", "recbook.offline", "recbook.training", "recbook.evaluation", "recbook.results",
      "recbook.checkpoints", "recbook.metrics"),
     ("recbook.models", "recbook.keras"),
+    ("recbook.decoding",),
     ("recbook.data",),
     ("recbook.settings", "recbook.errors"),
 )

@@ -21,6 +21,7 @@ from recbook.models.recurrent import GRU4Rec, MaxPooledRNN
 from recbook.models.self_attention import SASRec
 from recbook.models.sequence import SequenceModel
 from recbook.models.social import Friends
+from recbook.models.writer import Writer
 
 MODELS = {
     "popularity": Popularity,
@@ -42,6 +43,7 @@ MODELS = {
     "autorec": AutoRec,
     "mult-dae": MultDAE,
     "mult-vae": MultVAE,
+    "writer": Writer,
     "ials": IALS,
     "pure-svd": PureSVD,
     "ease": EASE,

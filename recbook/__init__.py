@@ -11,7 +11,7 @@ NAMES = {
              "from_frame", "from_parquet", "leave_last_out", "load", "random_folds", "strong_generalisation", "visits"),
     "decoding": ("write",),
     "errors": ("DataError", "ModelError", "RecbookError", "UnknownName"),
-    "evaluation": ("beyond_accuracy", "compare", "evaluate", "sample_candidates"),
+    "evaluation": ("beyond_accuracy", "compare", "compare_lists", "evaluate", "sample_candidates"),
     "metrics": (),
     "offline": ("lists",),
     "models": ("AttentiveGRU", "AutoRec", "BPRMF", "Bias", "Cascade", "Caser", "ContentGRU", "ContentProfile", "EASE", "Friends",

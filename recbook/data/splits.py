@@ -211,6 +211,21 @@ class Cases:
         row = asked.merge(first, how="left", on=["user", "item"])["row"].to_numpy()     # NaN: never
         return row < self.ends[self.case]
 
+    def followed(self, k):
+        """The next k events after each history, in their order: items (N, k), -1 after the last.
+
+        They are the log's, or, where the log ends with the history, the answers.
+        """
+        def cut(items, starts, ends):
+            place = starts[:, None] + np.arange(k)
+            there = place < ends[:, None]
+            return np.where(there, items[np.where(there, place, 0)], -1)
+
+        goes_on = self.ends < self.log.starts[self.users + 1]
+        answers = np.searchsorted(self.case, np.arange(len(self) + 1))
+        return np.where(goes_on[:, None], cut(self.log.items, self.ends, self.log.starts[self.users + 1]),
+                        cut(self.target, answers[:-1], answers[1:]))
+
     def subset(self, keep):
         """Only the cases where the boolean array `keep` (N,) is true: a slice of users to look at closely."""
         keep = np.asarray(keep, dtype=bool)

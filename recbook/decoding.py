@@ -63,6 +63,31 @@ def write(model, context, k=5, how="beam", beam=10, exclude=None, generator=None
     check("beam", beam)
     if how not in WAYS:
         raise ModelError(f"how={how!r}: one of {', '.join(WAYS)}.")
+    width, found = beam if how == "beam" else 1, []
+    following, excluded, pieces = ready(model, context, exclude, width)
+    for rows in pieces:
+        if how == "sample":
+            found.append(sample(following, rows, k, excluded[rows], generator)[:2])
+        else:
+            items, logs = beam_search(following, rows, k, width, excluded[rows])
+            found.append((items[:, 0], logs[:, 0]))
+    return tuple(torch.cat(part) for part in zip(*found))
+
+
+@torch.no_grad()
+def chance_within(model, context, k=5, draws=20, exclude=None, generator=None):
+    """How likely each item is to stand in a list of k that the model draws: (B, n_items), each row's sum k.
+
+    The mean over `draws` lists of the sum of each item's chances step by step: far less noise than counting the items.
+    """
+    check("k", k)
+    following, excluded, pieces = ready(model, context, exclude, 1)
+    return torch.cat([sum(sample(following, rows, k, excluded[rows], generator)[2] for _ in range(draws)) / draws
+                      for rows in pieces])
+
+
+def ready(model, context, exclude, width):
+    """What all ways need: `following`, what is excluded (B, E), and the cases in pieces for `width` beginnings each."""
     if context.items is None:
         raise ModelError("A list is written after a history: context.items is missing.")
     if hasattr(model, "refuse_strangers"):
@@ -74,15 +99,8 @@ def write(model, context, k=5, how="beam", beam=10, exclude=None, generator=None
     if excluded.ndim != 2 or len(excluded) != len(cases):
         raise ModelError(f"exclude has the shape {tuple(excluded.shape)}; for {len(cases)} cases it is "
                          f"({len(cases)}, E), padded with -1.")
-    found, width = [], beam if how == "beam" else 1
     n_items = following(cases[:1], cases.new_zeros(min(1, len(cases)), 0)).shape[1]
-    for rows in cases.split(max(1, SCORES_AT_ONCE // (width * n_items))):
-        if how == "sample":
-            found.append(sample(following, rows, k, excluded[rows], generator))
-        else:
-            items, logs = beam_search(following, rows, k, width, excluded[rows])
-            found.append((items[:, 0], logs[:, 0]))
-    return tuple(torch.cat(part) for part in zip(*found))
+    return following, excluded, cases.split(max(1, SCORES_AT_ONCE // (width * n_items)))
 
 
 def beam_search(following, rows, k, beam, exclude):
@@ -115,16 +133,20 @@ def beam_search(following, rows, k, beam, exclude):
 
 
 def sample(following, rows, k, exclude, generator=None):
-    """A list drawn item by item, of those that may still be written: items (B, k), the model's log probability (B,)."""
-    lists, logs = rows.new_zeros(len(rows), 0), 0.0
+    """A list drawn item by item, of those that may still be written.
+
+    Returns items (B, k), the model's log probability (B,), and the chances that each item had, summed over steps (B, N).
+    """
+    lists, logs, summed = rows.new_zeros(len(rows), 0), 0.0, 0.0
     for _ in range(k):
         after = following(rows, lists)                                  # (B, N)
         refuse_too_many(k, exclude, after.shape[1])
         left = without(after, torch.cat([exclude, lists], dim=1))
-        chances = (left - left.amax(1, keepdim=True)).exp()
+        chances = left.softmax(1)
         item = torch.multinomial(chances, 1, generator=generator)
         lists, logs = torch.cat([lists, item], dim=1), logs + after.gather(1, item)[:, 0]
-    return lists, logs
+        summed = summed + chances
+    return lists, logs, summed
 
 
 def without(logs, items):

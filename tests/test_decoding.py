@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 import recbook as rb
-from recbook.decoding import asked_again, beam_search, sample
+from recbook.decoding import asked_again, beam_search, chance_within, sample
 
 N = 5
 NOBODY = torch.full((1, 1), -1)
@@ -84,8 +84,11 @@ def test_cases_do_not_mix():
 
 def test_samples_are_as_frequent_as_their_chances_among_lists_without_repeats():
     following, draws = chain(1, n_items=3), 20_000
-    items, logs = sample(following, torch.zeros(draws, dtype=torch.long), 2, NOBODY.expand(draws, 1),
-                         torch.Generator().manual_seed(0))
+    items, logs, summed = sample(following, torch.zeros(draws, dtype=torch.long), 2, NOBODY.expand(draws, 1),
+                                 torch.Generator().manual_seed(0))
+    among = (items[..., None] == torch.arange(3)).any(1).double()       # (draws, 3)
+    assert_close(summed.mean(0), among.mean(0), rtol=0, atol=0.015)
+    assert (summed.std(0) < among.std(0)).all()
     for first, second in permutations(range(3), 2):
         start = following(torch.tensor([0]), torch.zeros(1, 0, dtype=torch.long))[0].exp()
         then = following(torch.tensor([0]), torch.tensor([[first]]))[0].exp()
@@ -93,6 +96,24 @@ def test_samples_are_as_frequent_as_their_chances_among_lists_without_repeats():
         drawn = (items == torch.tensor([first, second])).all(1)
         assert float(drawn.double().mean()) == pytest.approx(expected, abs=0.015)           # four standard errors
         assert_close(logs[drawn], torch.full_like(logs[drawn], log_of(following, (first, second))))
+
+
+def test_the_chance_to_be_within_a_list_is_the_sum_over_all_lists():
+    following = chain(5)
+
+    class Model:
+        def following(self, context):
+            return following
+
+    expected = torch.zeros(N).double()
+    for items in permutations(range(N), 2):
+        first, then = (following(torch.tensor([0]), torch.tensor([items[:step]], dtype=torch.long))[0].exp()
+                       for step in range(2))
+        expected[list(items)] += first[items[0]] * then[items[1]] / (1 - then[items[0]])
+    found = chance_within(Model(), rb.Context(items=torch.tensor([[0]])), 2, draws=2000,
+                          generator=torch.Generator().manual_seed(0))
+    assert_close(found[0], expected, rtol=0, atol=0.02)
+    assert_close(found.sum(), torch.tensor(2.0).double())
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,7 @@ def write(model, context, k=5, how="beam", beam=10, exclude=None, generator=None
     exclude : tensor (B, E) or None
         Items that must not be written, padded with -1.
     generator : torch.Generator or None
-        Of the samples.
+        Of the samples; on the model's device.
 
     Returns
     -------
@@ -92,10 +92,10 @@ def ready(model, context, exclude, width):
         raise ModelError("A list is written after a history: context.items is missing.")
     if hasattr(model, "refuse_strangers"):
         model.refuse_strangers(context)
-        model.eval()
+        context = context.to(model.eval().device)
     following = model.following(context) if hasattr(model, "following") else asked_again(model, context)
     cases = torch.arange(len(context), device=context.items.device)
-    excluded = torch.full((len(cases), 1), -1, device=cases.device) if exclude is None else torch.as_tensor(exclude)
+    excluded = cases.new_full((len(cases), 1), -1) if exclude is None else torch.as_tensor(exclude, device=cases.device)
     if excluded.ndim != 2 or len(excluded) != len(cases):
         raise ModelError(f"exclude has the shape {tuple(excluded.shape)}; for {len(cases)} cases it is "
                          f"({len(cases)}, E), padded with -1.")

@@ -12,6 +12,7 @@ import recbook as rb
 from recbook.decoding import asked_again, beam_search, chance_within, sample
 
 N = 5
+BLIND = {"behaviours": False, "ratings": False, "pauses": False}
 NOBODY = torch.full((1, 1), -1)
 
 
@@ -152,6 +153,14 @@ def test_a_model_of_the_next_item_is_asked_with_its_own_answers_in_the_history(s
     assert (model.scores(context).argmax(1) == items[:, 0]).all()
 
 
+def test_of_no_case_there_are_no_lists(shop, split):
+    nobody = split.test.context(slice(0, 0))
+    for model in (rb.Observer(shop, **BLIND), rb.Writer(shop.n_users, shop.n_items, dim=4, hidden=4)):
+        for how in ("beam", "sample"):
+            items, logs = rb.write(model, nobody, k=3, how=how)
+            assert items.shape == (0, 3) and logs.shape == (0,)
+
+
 def test_many_cases_are_written_in_pieces(shop, split, monkeypatch):
     model = rb.GRU4Rec(shop.n_users, shop.n_items, dim=4, length=6, hidden=5)
     context = split.test.context(slice(0, 20))
@@ -162,9 +171,6 @@ def test_many_cases_are_written_in_pieces(shop, split, monkeypatch):
 
 
 # ------------------------------------------------------------------------------------------------ the truth
-
-
-BLIND = {"behaviours": False, "ratings": False, "pauses": False}
 
 
 def test_the_observer_goes_on_with_a_list_as_if_it_read_it_in_the_history(shop, split):

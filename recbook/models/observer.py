@@ -186,7 +186,7 @@ class Observer(Recommender):
         """Probability of the items (B,) that came next, in each hidden case: (B, P, K, n_tastes)."""
         shape = state.last.shape
         cells = State(*(value.ravel() for value in vars(state).values()))
-        return self.world.likelihood(np.repeat(item, shape[1] * shape[2]), cells).reshape(*shape, -1)
+        return self.world.likelihood(np.repeat(item, shape[1] * shape[2]), cells).reshape(*shape, self.world.prior.shape[1])
 
     def pause(self, belief, state, prior, seconds, first):
         """After a pause (B,) a visit may begin: the taste may be drawn anew, and what was seen no longer pulls.

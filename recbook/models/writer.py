@@ -5,7 +5,9 @@ Vinyals and Le, NIPS 2014. Additive attention over the encoder's states: Bahdana
 Translation by Jointly Learning to Align and Translate*, ICLR 2015.
 
 Differs from the paper: the encoder reads in one direction; one linear map where theirs has a maxout layer; one table of
-vectors for what is read, what is written and what scores; no sign for the end of a list, whose length is asked for.
+vectors for what is read, what is written and what scores; no sign for the end of a list, whose length is asked for. It
+trains at every moment of a history, as Caser does (`Windows`): with fewer than `length` events before it only where a user
+has no other.
 """
 
 import torch
@@ -111,7 +113,7 @@ class Writer(SequenceModel):
 
     def following(self, context):
         """What `recbook.write` asks: the log probability of each item after a history and what was written."""
-        context = checked(context.to(self.device), self.n_items, self.length)
+        context = checked(context, self.n_items, self.length)
         reading = self.read(context)
 
         def following(rows, written):

@@ -29,6 +29,7 @@ PROTOCOL = ("made logs: 1,000 users with ten events, 1,000 items; one thing grow
 TIMES = (1, 2, 4, 8)
 AXES = ("users", "items", "events", "longest user")
 RUNS = 2
+RATINGS = ("bias", "funk-svd", "svd++", "knn-baseline", "autorec")
 
 
 def log(axis, times):
@@ -64,7 +65,7 @@ def clocked(name, axis, times, answer):
     split = recbook.leave_last_out(log(axis, times))
     settings = {"dim": 32} if name == "pure-svd" else {}
     model = MODELS[name](split.n_users, split.n_items, **settings)
-    metric = "RMSE" if name in ("bias", "funk-svd", "svd++", "knn-baseline") else "NDCG@10"
+    metric = "RMSE" if name in RATINGS else "NDCG@10"
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.process_time()
     recbook.fit(model, split, epochs=1, batch_size=512, progress=False, device="cpu")

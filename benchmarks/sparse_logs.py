@@ -15,6 +15,8 @@ import numpy as np
 import scipy.sparse as sp
 
 DATA = ("gowalla-lightgcn", "amazon-beauty-2014")
+LIMITS = {"knn": 2.0, "ials": 1.0}
+MODELS = tuple(LIMITS)
 NEIGHBOURS, DIM, SWEEPS, WEIGHT, L2, THREADS, K = 50, 64, 10, 0.3, 10.0, 1, 10
 
 
@@ -98,6 +100,21 @@ def their_ials(name, folder):
     return found
 
 
+def sums(similarity):
+    """A model whose scores are the sums of what a history's items are alike to: similarity (n_items, n_items), sparse."""
+    import torch
+    from recbook.models.base import Recommender, interaction_matrix
+
+    class Sums(Recommender):
+        reads = None
+
+        def scores(self, context, items=None):
+            history = sp.csr_matrix(interaction_matrix(context.items, similarity.shape[0]).numpy())
+            return torch.from_numpy((history @ similarity).toarray())
+
+    return Sums()
+
+
 def sides():
     """{side: function}: each model on each log, ours and theirs."""
     made = {}
@@ -112,7 +129,7 @@ def sides():
     return made
 
 
-def rows():
+def rows(models=None):
     import recbook
     from ranking_speed import dot_product
 
@@ -121,14 +138,19 @@ def rows():
         for name in DATA:
             short, split = name.split("-")[0], split_of(name)
             sp.save_npz(folder / f"{name}.npz", split.matrix())
-            for kind, limit in (("knn", 2.0), ("ials", 1.0)):
+            for kind, limit in LIMITS.items():
+                if models and kind not in models:
+                    continue
                 pair = {f"{short}_{kind}_ours": sys.executable, f"{short}_{kind}_implicit": common.peers_python()}
                 runs = common.by_turns(__file__, folder, pair)
                 mine, peer = (runs[side] for side in pair)
                 if kind == "ials":
                     vectors = np.load(folder / f"{name}-vectors.npz")
-                    accuracy = recbook.evaluate(dot_product(vectors["users"], vectors["items"]), tenth(split), ["NDCG@10"])
-                    peer = [run | {"NDCG@10": accuracy["NDCG@10"]} for run in peer]
+                    their_model = dot_product(vectors["users"], vectors["items"])
+                else:
+                    their_model = sums(sp.load_npz(folder / f"{name}-similarity.npz").tocsr())
+                accuracy = recbook.evaluate(their_model, tenth(split), ["NDCG@10"])["NDCG@10"]
+                peer = [run | {"NDCG@10": accuracy} for run in peer]
                 title = (f"{NEIGHBOURS} neighbours of each item" if kind == "knn" else f"iALS of dimension {DIM}, {SWEEPS} sweeps")
                 settings = {"k": NEIGHBOURS} if kind == "knn" else {"dim": DIM, "sweeps": SWEEPS, "unmet_weight": WEIGHT, "l2": L2}
                 made[f"sparse-{short}-{kind}"] = common.row(f"{title} of {name}, fit and ten items for everybody",

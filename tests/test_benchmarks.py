@@ -29,8 +29,9 @@ TARGETS = {
                                          "pieces-neumf", "widths-gru4rec", "scores-gru4rec", "bfloat16-gru4rec")},
     **{f"one-pass-gru4rec{kind}": {"ratio": 1.0} for kind in ("", "-trimmed")},
     "bfloat16-neumf": {},       # not kept
+    **{f"sparse-{log}-{kind}": {"ratio": limit} for log in ("gowalla", "amazon") for kind, limit in (("knn", 2.0), ("ials", 1.0))},
 }
-PEERS = {"ials-implicit-64": "implicit", "ials-implicit-128": "implicit", "itemknn-implicit": "implicit",
+PEERS = {**{name: "implicit" for name in TARGETS if name.startswith("sparse-")}, "ials-implicit-64": "implicit", "ials-implicit-128": "implicit", "itemknn-implicit": "implicit",
          "svd-surprise": "scikit-surprise", **{name: "recbole" for name in TARGETS if "-recbole" in name}}
 
 

@@ -246,7 +246,7 @@ def test_settings_take_the_kind_of_their_defaults():
 
 @pytest.mark.parametrize("arguments, because", [
     (["--model", "bpr"], "Did you mean 'bpr-mf'?"),
-    (["--model", "?"], "Known: attentive-gru, bias, bpr-mf"),
+    (["--model", "?"], "Known: attentive-gru, autorec, bias, bpr-mf"),
     (["--model", "ease", "--split", "tim"], "Did you mean 'time'?"),
     (["--model", "ease", "--split", "published"], "no published split; choose one of last-item"),
     (["--model", "bpr-mf", "--set", "dim"], "write name=value"),

@@ -60,8 +60,7 @@ class Recommender(nn.Module):
         """Before the first epoch: set what the training data tell at once, such as a mean."""
 
     def place(self, dataset):
-        """The trained model for another data set, whose new items it makes from what they are; most models cannot."""
-        raise NotImplementedError
+        """The trained model for another data set, if it makes new items from what they are; most cannot: None."""
 
     def scores(self, context, items=None):
         """How much each item suits each case: the higher the better.

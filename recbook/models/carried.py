@@ -46,10 +46,8 @@ def carry_over(model, dataset):
         raise ModelError(f"This {type(model).__name__} does not say which ids it was trained on: train it again.")
     if same(model, dataset):
         return model
-    try:
-        return model.place(dataset)
-    except NotImplementedError:
-        return Carried(model, dataset)
+    placed = model.place(dataset)
+    return Carried(model, dataset) if placed is None else placed
 
 
 def same(model, dataset):

@@ -6,7 +6,7 @@ from recbook.models.neighbours import ItemNeighbours
 def fit(self, split):
     kept = min(self.k, self.n_items)
     for rows, weights in self.weights(split):
-        top = torch.from_numpy(weights).to(self.weight).topk(kept, dim=1)
+        top = torch.from_numpy(weights.toarray()).to(self.weight).topk(kept, dim=1)
         self.weight[rows, :kept] = top.values
         self.neighbours[rows, :kept] = torch.where(top.values > 0, top.indices, -1)
     return self

@@ -10,7 +10,7 @@ import torch
 from recbook.data.batches import Negatives
 from recbook.data.splits import Cases, Sealed, binary_matrix
 from recbook.errors import ModelError, UnknownName
-from recbook.metrics import LOWER_IS_BETTER, RATING, WRITTEN, Ranks, parse
+from recbook.metrics import LOWER_IS_BETTER, RATING, WRITTEN, Ranks, overlap, parse
 from recbook.models.base import Recommender, best
 from recbook.settings import check
 
@@ -322,7 +322,7 @@ def sample_candidates(cases, negatives=99, seed=0):
 
 
 def compare_lists(lists, on):
-    """How written lists agree with what truly followed: as sets, in their order, in their places.
+    """How written lists agree with what truly followed: as sets, old and new items apart, in their order, in their places.
 
     Parameters
     ----------
@@ -334,8 +334,9 @@ def compare_lists(lists, on):
     Returns
     -------
     comparison : Comparison
-        By "overlap" (share of the list that is among the k events that followed), "in order" (its longest part that
-        followed in the same order) and "in place" (share that stands at the very step at which it followed).
+        By "overlap" (share of the list that is among the k events that followed), "again" and "new" (what of this share
+        the user had met before the question, and what not: their sum is the overlap), "in order" (the longest part of the
+        list that followed in the same order) and "in place" (share that stands at the very step at which it followed).
 
     Raises
     ------
@@ -352,6 +353,8 @@ def compare_lists(lists, on):
     (2, 3)
     """
     refuse_no_cases(on)
+    if not isinstance(lists, dict) or not lists:
+        raise ModelError("compare_lists is given lists by name, at least one: {'ranked': items}.")
     lists = {name: np.asarray(items) for name, items in lists.items()}
     k = max((items.shape[1] for items in lists.values() if items.ndim == 2), default=0)
     followed = on.followed(k)
@@ -366,8 +369,12 @@ def compare_lists(lists, on):
     if (followed < 0).any():
         raise ModelError(f"After case {int((followed < 0).any(1).argmax())} fewer than {k} events follow: "
                          f"cases.subset(cases.followed({k}).min(1) >= 0) are those after which there are enough.")
-    reports = {name: Report({metric: measure(items, followed) for metric, measure in WRITTEN.items()},
-                            dict.fromkeys(WRITTEN, on.users)) for name, items in lists.items()}
+    met, reports = on.met(followed), {}
+    old, new = np.where(met, followed, -1), np.where(met, -1, followed)
+    for name, items in lists.items():
+        values = {metric: measure(items, followed) for metric, measure in WRITTEN.items()}
+        values |= {"again": overlap(items, old), "new": overlap(items, new)}
+        reports[name] = Report(values, dict.fromkeys(values, on.users))
     return Comparison(reports, on)
 
 

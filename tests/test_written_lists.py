@@ -80,6 +80,14 @@ def test_lists_are_compared_case_by_case(cases):
     assert result.difference("right", than="turned", metric="in order")["difference"] == 0.5
 
 
+def test_what_was_met_and_what_is_new_add_up_to_the_overlap(cases):
+    """a: 0 1 2, then 3 1 4, of which 1 was met; b: 4 3, then 2 1, both new."""
+    cases = cases.subset(np.array([True, False]))
+    assert cases.met(np.array([[1, 3, -1]])).tolist() == [[True, False, False]]
+    report = rb.compare_lists({"": np.array([[4, 1, 2]])}, on=cases).reports[""]
+    assert (report["again"], report["new"], report["overlap"]) == (1 / 3, 1 / 3, 2 / 3)
+
+
 @pytest.mark.parametrize("lists, message", [
     ({"one": [[0, 1]]}, r"The lists of 'one' have the shape \(1, 2\)"),
     ({"two": [[0, 1], [3, 3]]}, "List 1 of 'two' holds an item twice"),
@@ -88,3 +96,9 @@ def test_lists_are_compared_case_by_case(cases):
 def test_what_cannot_be_compared_is_refused_in_a_line(lists, message, cases):
     with pytest.raises(rb.ModelError, match=message):
         rb.compare_lists(lists, on=cases)
+
+
+@pytest.mark.parametrize("nothing", [{}, [[0, 1], [2, 3]]])
+def test_lists_come_by_name(nothing, cases):
+    with pytest.raises(rb.ModelError, match="compare_lists is given lists by name"):
+        rb.compare_lists(nothing, on=cases)

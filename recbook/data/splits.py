@@ -204,12 +204,21 @@ class Cases:
 
     def again(self):
         """Whether each right item stands in the history that its case is given, an item met *again*: (P,) of bool."""
+        return self.stands(self.case, self.target)
+
+    def met(self, items):
+        """Whether each of items (N, k) stands in the history that its case is given: (N, k) of bool. -1 never does."""
+        case = np.repeat(np.arange(len(self)), items.shape[1])
+        return self.stands(case, items.ravel()).reshape(items.shape)
+
+    def stands(self, case, items):
+        """Whether items (P,) stand in the histories of cases with these numbers (P,): (P,) of bool."""
         log = self.log
         pairs = pd.DataFrame({"user": log.users, "item": log.items, "row": np.arange(len(log.items))})
         first = pairs.drop_duplicates(["user", "item"])                 # the first time that a user met an item
-        asked = pd.DataFrame({"user": self.users[self.case], "item": self.target})
+        asked = pd.DataFrame({"user": self.users[case], "item": items})
         row = asked.merge(first, how="left", on=["user", "item"])["row"].to_numpy()     # NaN: never
-        return row < self.ends[self.case]
+        return row < self.ends[case]
 
     def followed(self, k):
         """The next k events after each history, in their order: items (N, k), -1 after the last.

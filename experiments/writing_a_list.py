@@ -109,6 +109,7 @@ PAIRS = [("writer, greedy", "gru, greedy"), ("writer, beam", "gru, beam"), ("wri
          ("gru, greedy", "gru, ranked"), ("gru, beam", "gru, greedy"), ("gru, within", "gru, ranked"),
          ("gru, within", "gru, greedy"), ("five, ranked", "gru, ranked"), ("writer, within", "five, ranked"),
          ("gru, within", "five, ranked"), ("gru, ranked", "personal popularity, ranked"),
+         ("five, ranked", "personal popularity, ranked"), ("observer, within", "five, ranked"),
          ("observer, greedy", "observer, ranked"), ("observer, beam", "observer, ranked"),
          ("observer, within", "observer, ranked"), ("observer, within", "observer, beam"),
          ("observer, within", "writer, within"), ("observer, within", "gru, within"), ("observer, beam", "writer, beam")]

@@ -48,7 +48,7 @@ SCALE = ("the lowest and the highest rating, as in (1, 5)",
 
 KINDS = {
     COUNT: "n_users n_items dim hidden length k blocks heads sweeps horizontal vertical targets n_features n_values "
-           "n_words words candidates batch_size validate_every annealing kept enough places trials "
+           "beam n_words words candidates batch_size validate_every annealing kept enough places trials "
            "runs n_arms",
     NATURAL: "negatives epochs",
     PART: "weight share zero_share mask_share",

@@ -107,6 +107,11 @@ import torch
 torch.Tensor.softmax = lambda relevance, dim: torch.full_like(relevance, 1 / relevance.shape[dim])
 """
 
+TEACHER_LEAKS = """
+import recbook.models.writer
+recbook.models.writer.one_later = lambda items: items
+"""
+
 
 PROPENSITIES_SHUFFLED = """
 import numpy as np
@@ -143,8 +148,10 @@ def test_matrix_factorization_notices(breakage):
 @pytest.mark.parametrize("chapter, breakage", [
     ("neumf", TOWER_CUT), ("recurrent", REVERSED_HISTORIES), ("caser", UPSIDE_DOWN),
     ("attention", MASK_REMOVED), ("attention", EVEN_WEIGHTS), ("exploring", CLICKS_TURNED_ROUND),
+    ("writing-a-list", EVEN_WEIGHTS), ("writing-a-list", TEACHER_LEAKS),
 ], ids=["one tower of NeuMF cut", "histories reversed", "Caser's picture upside down", "causal mask removed",
-        "attention made even", "a click is a refusal"])
+        "attention made even", "a click is a refusal", "the decoder's attention made even",
+        "the teacher's answers leak"])
 def test_the_neural_chapters_notice(chapter, breakage):
     assert "AssertionError" in run(chapter, breakage)
 

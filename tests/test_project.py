@@ -35,6 +35,7 @@ LAYERS = (
      "recbook.off_policy"),
     ("recbook.policies", "recbook.bandits"),
     ("recbook.models", "recbook.keras"),
+    ("recbook.decoding",),
     ("recbook.data",),
     ("recbook.settings", "recbook.errors"),
 )

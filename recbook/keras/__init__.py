@@ -39,3 +39,4 @@ from recbook.keras.item2vec import Item2Vec
 from recbook.keras.neumf import GMF, MLP, NeuMF
 from recbook.keras.recurrent import GRU4Rec, MaxPooledRNN
 from recbook.keras.self_attention import SASRec
+from recbook.keras.writer import Writer

@@ -22,6 +22,7 @@ from recbook.models.recurrent import GRU4Rec, MaxPooledRNN
 from recbook.models.self_attention import SASRec
 from recbook.models.sequence import SequenceModel
 from recbook.models.social import Friends
+from recbook.models.writer import Writer
 
 MODELS = {
     "popularity": Popularity,
@@ -46,6 +47,7 @@ MODELS = {
     "irgan": IRGAN,
     "cfgan": CFGAN,
     "amf": AMF,
+    "writer": Writer,
     "ials": IALS,
     "pure-svd": PureSVD,
     "ease": EASE,

@@ -1,10 +1,10 @@
 """Gowalla as LightGCN's authors cut it: popularity, neighbours, BPR-MF, Mult-VAE and EASE, all places ranked.
 
 Published: the open benchmark BARS (https://github.com/reczoo/BARS, candidate matching, gowalla_x0) for all but Mult-VAE,
-which stands in He, Deng, Wang, Li, Zhang and Wang, *LightGCN*, SIGIR 2020, table 4. Settings were tried by `--tune` on a
-part of the split's own validation, at most four of each model; every model is then trained with the validation included,
-as theirs are, and tested once. The two that learn by steps are given a fixed number of epochs, not as many as they could
-use: `settings` says how many. So the rows stand beside the published ones, not beside each other.
+which stands in He, Deng, Wang, Li, Zhang and Wang, *LightGCN*, SIGIR 2020, table 4. `--tune` shows
+settings on a part of the split's own validation; those below are first guesses, not yet chosen by it, and no table stands
+in `results/` yet. Every model is trained with the validation included, as theirs are, and tested once. The two that learn
+by steps are given a fixed number of epochs, not as many as they could use: `settings` says how many.
 
 EASE of 40,981 places would keep 1.7 thousand million weights, and take 47 GB with what solves for them. For the 29,858
 users that it was fitted to it can be solved from the users' side: `EASEByUsers`.

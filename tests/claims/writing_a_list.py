@@ -38,7 +38,7 @@ recbook.decoding.without = lambda logs, items: logs
 TAKEN_OUT = [
     ("the weights of attention", ("(place.diff() > 0.1).all()", "copied['even weights'][0] > 1.3 * copied['attention'][0]"),
      EVEN_WEIGHTS),
-    ("the pull of one item on the next", ("loss_of['observer'] > 0.03", "share > 0.7"),
+    ("the pull of one item on the next", ("share > 0.7", "loss_of['observer'] > 0.03"),
      world(complements=0.0, intent=0.0), short(Writer=0)),
     ("the rule against repeats", "repeats(lists['GRU, asked again']) == 0", NO_RULE, short(Writer=0)),
 ]

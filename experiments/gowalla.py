@@ -133,7 +133,7 @@ def main(argv=None):
     split = recbook.load("gowalla-lightgcn").published
     if arguments.tune:
         for row in arguments.only:
-            tune(row, split)
+            tune(row, split.sealed())
         return
     final, reports, seconds = split.refit(), {}, 0.0
     for row in ROWS:

@@ -329,7 +329,7 @@ def compare_lists(lists, on):
     lists : dict
         {name: items (N, k)}, such as `recbook.write` and `top` give, one list a case, without repeats; -1 is no item.
     on : Cases
-        Of a log that goes on for k events after each history: `cases.subset(cases.followed(k).min(1) >= 0)`.
+        Of a log that goes on for k events after each history: the error says how to choose these.
 
     Returns
     -------

@@ -40,7 +40,6 @@ WIDTHS = ("the width of at least one layer, each 1 or more, as in (64, 32)",
 NAMES = ("a tuple of names, as in ('category', 'brand')",
          lambda value: isinstance(value, list | tuple) and all(isinstance(name, str) for name in value))
 DRAWS = whole(2)
-CHANGE = "'worst' or 'random'", lambda value: value in ("worst", "random")
 ACTIVATION = "'sigmoid' or 'identity'", lambda value: value in ("sigmoid", "identity")
 SCALE = ("the lowest and the highest rating, as in (1, 5)",
          lambda value: isinstance(value, list | tuple) and len(value) == 2 and all(map(is_number, value))
@@ -62,7 +61,6 @@ KINDS = {
     WIDTHS: "layers",
     NAMES: "categories columns profile",
     DRAWS: "draws",
-    CHANGE: "change",
     ACTIVATION: "activation output",
     SCALE: "scale",
 }

@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from recbook.data.batches import Rows
-from recbook.errors import UnknownName
+from recbook.errors import ModelError, UnknownName
 from recbook.models.base import Recommender, interaction_matrix, products, rows
 from recbook.models.factorization import BPRMF
 
@@ -311,6 +311,8 @@ class AMF(BPRMF):
 
     def __init__(self, n_users, n_items, dim=32, l2=0.01, epsilon=0.5, adversarial_weight=1.0, change="worst"):
         super().__init__(n_users, n_items, dim, l2)
+        if change not in ("worst", "random"):
+            raise ModelError(f"change={change!r}: 'worst' or 'random'.")
         self.epsilon, self.adversarial_weight, self.change = epsilon, adversarial_weight, change
 
     def gaps(self, batch, user, item):

@@ -184,7 +184,7 @@ def change_first_test(notebook, odd):
 @pytest.fixture(scope="module")
 def hard_day(tmp_path_factory):
     """Submissions of one assignment, most of them hostile or broken, and what came of them."""
-    course = Course(tmp_path_factory.mktemp("hard"), limits=sandbox.Limits(cell=10, total=150, memory=2 * 2**30))
+    course = Course(tmp_path_factory.mktemp("hard"), limits=sandbox.Limits(cell=6, total=120, memory=2 * 2**30))
     course.release(["measuring"])
     folder = tmp_path_factory.mktemp("handed-in")
     places = {"grader": str(course.folder), "root": str(ROOT)}
@@ -272,7 +272,7 @@ def test_no_submission_stops_or_changes_another(hard_day):
 @needs_sandbox
 def test_what_ended_a_run_is_in_the_report(hard_day):
     lines = hard_day[2]
-    in_time = ("the cell took too long", "the notebook took more than 150 seconds in all")   # interrupts can be caught
+    in_time = ("the cell took too long", "the notebook took more than 120 seconds in all")   # interrupts can be caught
     assert lines["loops"]["note"] in in_time
     assert lines["prints"]["note"] in (*in_time, "it took more than 2.0 GB of memory")
     assert "kernel died" in lines["quits"]["note"]

@@ -13,13 +13,15 @@ A learner gives `index`, (R, N), by which the arms are put in order: the first i
 After that `learn` is told what was shown and what came of it; it may be told late, once a day.
 """
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 
 from recbook.errors import ModelError
 from recbook.settings import PART, check
 
 
-class Bandit:
+class Bandit(ABC):
     """What all learners have: R runs, and the dice.
 
     Parameters
@@ -34,12 +36,12 @@ class Bandit:
         check("seed", seed)
         self.runs, self.rng = runs, np.random.default_rng(seed)
 
+    @abstractmethod
     def index(self, features=None):
         """By how much each arm asks to be shown: (R, N).
 
         features : (R, N, d) or (N, d), what is known of customer and item; learners that only count take none
         """
-        raise NotImplementedError
 
     def choose(self, features=None, places=1):
         """The arms to show: (R,), or slates (R, K) of several places. Of equals one is drawn."""

@@ -8,6 +8,8 @@ exactly.
 Statistics* 1975) and Luce (*Individual Choice Behavior*, 1959).
 """
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 import torch
 
@@ -17,7 +19,7 @@ from recbook.settings import PART, check
 BLOCK = 4_000_000  # numbers held at once while propensities are summed
 
 
-class Policy:
+class Policy(ABC):
     """What all policies have: which items they may show, and how many.
 
     Parameters
@@ -45,13 +47,13 @@ class Policy:
             raise ModelError(f"items up to {items[-1]} for {self.places} places, but the catalogue has {n_items}.")
         return items
 
+    @abstractmethod
     def propensities(self, context):
         """The chance of each item at each place, for the B customers of a `Context`: (B, K, N); rows add up to 1."""
-        raise NotImplementedError
 
+    @abstractmethod
     def draw(self, context, rng):
         """A slate for each customer, items (B, K), and the chance of the whole slate in this order, (B,)."""
-        raise NotImplementedError
 
 
 class Uniform(Policy):

@@ -1,18 +1,18 @@
 """Agents in the shop in the long run: what they earn a customer, exact, beside the myopic and the best policy.
 
-shop_policies: one kind a visit. DQN with its parts taken out one at a time, the same agent of stable-baselines3 (Raffin et
-al., *Stable-Baselines3: Reliable Reinforcement Learning Implementations*, JMLR 2021) with the same network, budget and settings, REINFORCE, and DQN
-from logs. shop_slates: two kinds of six a visit, DQN over fifteen slates and SlateQ. What an agent would do in each state
-is read off, and the value of that policy is the solution of a linear system: no visit is drawn to measure it. Settings
-were chosen on another seed than those reported.
+shop_policies: one kind a visit. DQN with its parts taken out one at a time, the same agent of stable-baselines3 (Raffin
+et al., *Stable-Baselines3: Reliable Reinforcement Learning Implementations*, JMLR 2021) with the same network, budget
+and settings, REINFORCE, and DQN from logs. shop_slates: two kinds of six a visit, DQN over fifteen slates and SlateQ.
+What an agent would do in each state is read off, and the value of that policy is the solution of a linear system: no
+visit is drawn to measure it. Settings were chosen on another seed than those reported.
 
-stable-baselines3 is no part of the project: give its folder by RECBOOK_PEERS, or leave its row out by --only.
+stable-baselines3 is no part of the project: pip install stable-baselines3==2.9.2, or name the other rows by --only.
 """
 
 import argparse
-import os
 import sys
 import time
+from importlib.metadata import version
 
 import numpy as np
 import torch
@@ -59,11 +59,13 @@ def dqn(regulars, seed, **settings):
 
 def stranger(regulars, seed):
     """stable-baselines3's DQN (which is not double) with the settings of ours."""
-    if os.environ.get("RECBOOK_PEERS"):
-        sys.path.insert(0, os.environ["RECBOOK_PEERS"])
-    from stable_baselines3 import DQN as Theirs
+    try:
+        from stable_baselines3 import DQN as Theirs
+    except ImportError:
+        sys.exit("stable-baselines3 is no part of the project: pip install stable-baselines3==2.9.2, "
+                 "or name the other rows by --only.")
 
-    agent = Theirs("MlpPolicy", regulars.environment(), learning_rate=SETTINGS["learning_rate"], gamma=1.0,
+    agent = Theirs("MlpPolicy", recbook.ShopEnv(regulars), learning_rate=SETTINGS["learning_rate"], gamma=1.0,
                    buffer_size=50_000, learning_starts=64, batch_size=64, train_freq=SETTINGS["train_every"],
                    gradient_steps=1, target_update_interval=SETTINGS["train_every"] * SETTINGS["target_every"],
                    exploration_fraction=0.5, exploration_final_eps=SETTINGS["epsilon"][1], max_grad_norm=1e9,
@@ -101,10 +103,11 @@ def one_kind(regulars, world):
         yield name, lambda: (title, {"value": value_of(world, [policy])}, {})
     for name, (title, settings) in AGENTS.items():
         yield name, lambda: (title, {"value": value_of(world, [
-            actions(dqn(regulars, seed, **settings).learn(regulars.environment(), STEPS), regulars)
+            actions(dqn(regulars, seed, **settings).learn(recbook.ShopEnv(regulars), STEPS), regulars)
             for seed in SEEDS])}, {**SETTINGS, **settings, "steps": STEPS})
     yield "stable-baselines3", lambda: ("DQN of stable-baselines3", {"value": value_of(world, [
-        stranger(regulars, seed) for seed in SEEDS])}, {**SETTINGS, "double": False, "steps": STEPS})
+        stranger(regulars, seed) for seed in SEEDS])}, {
+            **SETTINGS, "double": False, "steps": STEPS, "version": version("stable-baselines3")})
     yield "reinforce", lambda: ("REINFORCE", {"value": value_of(world, [
         np.eye(regulars.n_actions)[Reinforce(regulars.width, regulars.n_kinds, seed=seed).learn(
             regulars, rounds=150, customers=100, seed=seed).propensities(
@@ -131,10 +134,10 @@ def two_kinds(regulars, world):
         yield name, lambda: (title, {"value": value_of(world, [policy])}, {})
     for steps in (5_000, STEPS):
         yield f"dqn {steps}", lambda: (f"DQN, {steps:,} visits", {"value": value_of(world, [
-            actions(dqn(regulars, seed).learn(regulars.environment(), steps), regulars) for seed in SEEDS])},
+            actions(dqn(regulars, seed).learn(recbook.ShopEnv(regulars), steps), regulars) for seed in SEEDS])},
             {**SETTINGS, "steps": steps})
         yield f"slateq {steps}", lambda: (f"SlateQ, {steps:,} visits", {"value": value_of(world, [
-            actions(SlateQ.of(regulars, seed=seed, **SETTINGS).learn(regulars.environment(), steps), regulars)
+            actions(SlateQ.of(regulars, seed=seed, **SETTINGS).learn(recbook.ShopEnv(regulars), steps), regulars)
             for seed in SEEDS])}, {**SETTINGS, "steps": steps})
 
 

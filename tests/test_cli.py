@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 
 import recbook as rb
-from recbook.cli import find_item, load_data, main, read_settings
+from recbook.cli import main
+from recbook.cli.recommend import find_item
+from recbook.cli.shared import load_data, read_settings
 from recbook.errors import DataError, ModelError, UnknownName
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOP = "shop:n_users=300,n_events=20000"
 SUBCOMMANDS = (["data"], ["data", "list"], ["data", "fetch"], ["data", "describe"], ["train"], ["evaluate"],
-               ["recommend"], ["experiment"])
+               ["recommend"], ["tune"], ["off-policy"], ["experiment"])
 FILMS = ("Alien", "Brazil", "Casablanca", "Diva", "Eraserhead", "Fargo", "Gilda", "Heat")
 
 
@@ -246,7 +248,7 @@ def test_settings_take_the_kind_of_their_defaults():
 
 @pytest.mark.parametrize("arguments, because", [
     (["--model", "bpr"], "Did you mean 'bpr-mf'?"),
-    (["--model", "?"], "Known: attentive-gru, autorec, bias, bpr-mf"),
+    (["--model", "?"], "Known: amf, attentive-gru, autorec, bias, bpr-mf"),
     (["--model", "ease", "--split", "tim"], "Did you mean 'time'?"),
     (["--model", "ease", "--split", "published"], "no published split; choose one of last-item"),
     (["--model", "bpr-mf", "--set", "dim"], "write name=value"),

@@ -30,9 +30,12 @@ LAYERS = (
     ("recbook.__main__",),
     ("recbook.cli", "recbook"),                                         # `recbook` gives out the names of all below
     ("recbook.plots",),
-    ("recbook.serving", "recbook.offline", "recbook.training", "recbook.evaluation", "recbook.results",
-     "recbook.checkpoints", "recbook.metrics"),
+    ("recbook.serving", "recbook.offline", "recbook.tuning", "recbook.training", "recbook.evaluation", "recbook.results",
+     "recbook.checkpoints", "recbook.metrics",
+     "recbook.off_policy"),
+    ("recbook.policies", "recbook.bandits", "recbook.agents"),
     ("recbook.models", "recbook.keras"),
+    ("recbook.decoding",),
     ("recbook.data",),
     ("recbook.settings", "recbook.errors"),
 )
@@ -147,7 +150,9 @@ PROMISES = {
              "sphinx-mathjax-offline", "sphinx_proof", "sklearn", "PIL"),
     "assignments": ("nbgrader", "psutil"),
     "serving": ("faiss",),
+    "agents": ("gymnasium",),
     "tables": ("pyarrow",),
+    "tune": ("optuna",),
     "dev": ("duckdb", "hypothesis", "ir_measures", "nbval", "playwright", "polars", "psutil", "pyarrow", "pytest",
             "pytest_timeout", "xdist", "sklearn"),
 }

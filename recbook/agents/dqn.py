@@ -91,7 +91,7 @@ class DQN:
     Example
     -------
     >>> regulars = rb.Regulars(shop)
-    >>> agent = rb.agents.DQN(regulars.width, regulars.n_actions).learn(regulars.environment(), steps=1000)
+    >>> agent = rb.agents.DQN(regulars.width, regulars.n_actions).learn(rb.ShopEnv(regulars), steps=1000)
     >>> agent.act(regulars.describe(regulars.tastes, regulars.helpings)).shape
     (1536,)
     """
@@ -210,7 +210,7 @@ class SlateQ(DQN):
     Example
     -------
     >>> regulars = rb.Regulars(shop, places=2)
-    >>> agent = rb.agents.SlateQ.of(regulars).learn(regulars.environment(), steps=500)
+    >>> agent = rb.agents.SlateQ.of(regulars).learn(rb.ShopEnv(regulars), steps=500)
     >>> agent.act(regulars.describe(regulars.tastes, regulars.helpings)[:3]).shape
     (3,)
     """

@@ -91,7 +91,7 @@ def test_five_seeds_reach_nine_tenths_of_the_best(regulars, world):
     assert myopic < 0.8
     for seed in SEEDS:
         agent = DQN(regulars.width, regulars.n_actions, layers=(32,), learning_rate=3e-3, train_every=2, seed=seed)
-        assert share_of_best(agent.learn(regulars.environment(), 3000), regulars, world) > 0.9
+        assert share_of_best(agent.learn(rb.ShopEnv(regulars), 3000), regulars, world) > 0.9
 
 
 @pytest.mark.parametrize("broken", [
@@ -100,7 +100,7 @@ def test_five_seeds_reach_nine_tenths_of_the_best(regulars, world):
     {"reward": -1},                                                     # the sign turned over
 ])
 def test_a_broken_agent_does_not(regulars, world, broken):
-    environment = regulars.environment()
+    environment = rb.ShopEnv(regulars)
     if broken.pop("reward", 1) < 0:
         step = environment.step
         environment.step = lambda action: (lambda seen, reward, *rest: (seen, -reward, *rest))(*step(action))
@@ -113,7 +113,7 @@ def test_a_broken_agent_does_not(regulars, world, broken):
 
 
 def test_the_same_seed_is_the_same_agent(regulars):
-    one, two = (DQN(regulars.width, regulars.n_actions, seed=3).learn(regulars.environment(), 300) for _ in range(2))
+    one, two = (DQN(regulars.width, regulars.n_actions, seed=3).learn(rb.ShopEnv(regulars), 300) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one.network.parameters(), two.network.parameters()))
 
 
@@ -131,7 +131,7 @@ def test_what_cannot_be_is_refused_by_name(regulars):
         with pytest.raises(ModelError, match=word):
             DQN(3, 2, **settings)
     with pytest.raises(ModelError, match="environment shows"):
-        DQN(3, 2).learn(regulars.environment(), 10)
+        DQN(3, 2).learn(rb.ShopEnv(regulars), 10)
     with pytest.raises(ModelError, match="log is empty"):
         DQN(3, 2).learn_from(Replay(4, 3))
     with pytest.raises(ModelError, match="lower learning_rate"):

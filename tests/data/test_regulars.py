@@ -82,7 +82,7 @@ def test_the_shares_of_a_log_are_its_propensities(regulars):
 def test_the_environment_is_one_of_gymnasium_and_earns_the_same(shop):
     checker = pytest.importorskip("gymnasium.utils.env_checker")
     regulars = Regulars(shop, **SMALL)
-    environment = regulars.environment()
+    environment = rb.ShopEnv(regulars)
     checker.check_env(environment, skip_render_check=True)
     world = TabularWorld.of(regulars)
     best = value_iteration(world).argmax(1)

@@ -236,15 +236,6 @@ class Regulars:
         log["return"] = log[::-1].groupby("customer")["reward"].cumsum()
         return log
 
-    def environment(self):
-        """The same customers, one after the other, as a `gymnasium.Env`: an episode is a customer's life in the shop.
-
-        Observations are those of `describe`, actions are rows of `slates`; `info["taken"]` is the kind, -1 for none.
-        """
-        from recbook.data.shop.environments import RegularsEnv
-
-        return RegularsEnv(self)
-
 
 def drawn(chances, dice):
     """One of each row's columns (B,), by its chances (B, C) and a die (B,) between 0 and 1."""

@@ -110,8 +110,8 @@ class Reinforce:
         if (np.asarray(chances) <= 0).any():
             raise ModelError("chances: what was shown had a chance above 0 to be shown.")
         seen, taken = torch.tensor(np.asarray(seen)), torch.tensor(np.asarray(taken))
-        returns = torch.as_tensor(np.asarray(returns), dtype=torch.float32)
-        chances = torch.as_tensor(np.asarray(chances), dtype=torch.float32)
+        returns = torch.tensor(np.asarray(returns), dtype=torch.float32)
+        chances = torch.tensor(np.asarray(chances), dtype=torch.float32)
         returns = returns / returns.abs().mean().clamp(min=1e-8)
         for _ in range(updates):
             rows = torch.randint(len(seen), (batch_size,), generator=self.generator)

@@ -2,7 +2,7 @@
 
 shop_policies: one kind a visit. DQN with its parts taken out one at a time, the same agent of stable-baselines3 (Raffin
 et al., *Stable-Baselines3: Reliable Reinforcement Learning Implementations*, JMLR 2021) with the same network, budget
-and settings, REINFORCE, and DQN from logs. shop_slates: two kinds of six a visit, DQN over fifteen slates and SlateQ.
+and settings, REINFORCE, and DQN from logs. shop_policies_small: these two in a world of 24 states. shop_slates: two kinds of six a visit, DQN over fifteen slates and SlateQ.
 What an agent would do in each state is read off, and the value of that policy is the solution of a linear system: no
 visit is drawn to measure it. Settings were chosen on another seed than those reported.
 
@@ -25,6 +25,7 @@ from recbook.agents import DQN, Reinforce, Replay, SlateQ, TabularWorld, greedy,
 SEEDS = (0, 1, 2, 3, 4)
 STEPS = 20_000
 WORLD = {"loyal": (0.97, 0.97, 0.97, 0.5), "worth": (1, 1, 1, 2), "bored": 0.85}
+SMALL = {"kinds": ("phones", "bikes"), "levels": 2, "loyal": (0.95, 0.3), "worth": (1, 2), "bored": 0.8}
 SLATES = {"kinds": ("phones", "teas", "jackets", "boots", "lamps", "bikes"), "places": 2, "levels": 3,
           "loyal": (0.97, 0.97, 0.97, 0.97, 0.97, 0.5), "worth": (1, 1, 1, 1, 1, 2), "bored": 0.85}
 SETTINGS = {"learning_rate": 1e-3, "batch_size": 64, "train_every": 2, "target_every": 250, "epsilon": (1.0, 0.05)}
@@ -57,19 +58,21 @@ def dqn(regulars, seed, **settings):
     return DQN(regulars.width, regulars.n_actions, seed=seed, **{**SETTINGS, **settings})
 
 
-def stranger(regulars, seed):
-    """stable-baselines3's DQN (which is not double) with the settings of ours."""
+def stranger(regulars, seed, steps=STEPS, **settings):
+    """stable-baselines3's DQN (which is not double) with the settings of ours, and its own clipping of gradients off."""
     try:
         from stable_baselines3 import DQN as Theirs
     except ImportError:
         sys.exit("stable-baselines3 is no part of the project: pip install stable-baselines3==2.9.2, "
                  "or name the other rows by --only.")
-
-    agent = Theirs("MlpPolicy", recbook.ShopEnv(regulars), learning_rate=SETTINGS["learning_rate"], gamma=1.0,
-                   buffer_size=50_000, learning_starts=64, batch_size=64, train_freq=SETTINGS["train_every"],
-                   gradient_steps=1, target_update_interval=SETTINGS["train_every"] * SETTINGS["target_every"],
-                   exploration_fraction=0.5, exploration_final_eps=SETTINGS["epsilon"][1], max_grad_norm=1e9,
-                   policy_kwargs={"net_arch": [64, 64]}, seed=seed, device="cpu").learn(STEPS)
+    chosen = {"layers": (64, 64), **SETTINGS, **settings}
+    agent = Theirs("MlpPolicy", recbook.ShopEnv(regulars), learning_rate=chosen["learning_rate"], gamma=1.0,
+                   buffer_size=50_000, learning_starts=chosen["batch_size"], batch_size=chosen["batch_size"],
+                   train_freq=chosen["train_every"], gradient_steps=1,
+                   target_update_interval=chosen["train_every"] * chosen["target_every"], exploration_fraction=0.5,
+                   exploration_final_eps=chosen["epsilon"][1], max_grad_norm=1e9, seed=seed, device="cpu",
+                   policy_kwargs={"net_arch": list(chosen["layers"])})
+    agent.learn(steps)
     return agent.predict(regulars.seen(np.arange(regulars.n_states)), deterministic=True)[0]
 
 
@@ -125,6 +128,20 @@ def one_kind(regulars, world):
             yield f"log {name} {visits}", learnt
 
 
+def small(regulars, world):
+    """Rows of shop_policies_small: the world in which the package's tests ask DQN for nine tenths of the best."""
+    settings = {"layers": (32,), "learning_rate": 3e-3}
+    for name, title, policy in (("best", "Value iteration", greedy(value_iteration(world))),
+                                ("myopic", "Best reward of the next visit", greedy(world.rewards))):
+        yield name, lambda: (title, {"value": value_of(world, [policy])}, {})
+    yield "dqn small", lambda: ("DQN", {"value": value_of(world, [
+        actions(dqn(regulars, seed, **settings).learn(recbook.ShopEnv(regulars), 3_000), regulars)
+        for seed in SEEDS])}, {**SETTINGS, **settings, "steps": 3_000})
+    yield "stable-baselines3 small", lambda: ("DQN of stable-baselines3", {"value": value_of(world, [
+        stranger(regulars, seed, 3_000, **settings) for seed in SEEDS])}, {
+            **SETTINGS, **settings, "double": False, "steps": 3_000, "version": version("stable-baselines3")})
+
+
 def two_kinds(regulars, world):
     """Rows of shop_slates."""
     uniform = np.full(world.rewards.shape, 1 / regulars.n_actions)
@@ -143,6 +160,7 @@ def two_kinds(regulars, world):
 
 TABLES = {
     "shop_policies": ("Agents in the shop in the long run", WORLD, one_kind),
+    "shop_policies_small": ("Agents in the shop in the long run, a small world", SMALL, small),
     "shop_slates": ("Agents in the shop in the long run, two kinds of six a visit", SLATES, two_kinds),
 }
 PROTOCOL = ("Reward a customer brings until they stay away for good, exact for each learned policy; of agents the mean "

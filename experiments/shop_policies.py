@@ -2,9 +2,10 @@
 
 shop_policies: one kind a visit. DQN with its parts taken out one at a time, the same agent of stable-baselines3 (Raffin
 et al., *Stable-Baselines3: Reliable Reinforcement Learning Implementations*, JMLR 2021) with the same network, budget
-and settings, REINFORCE, and DQN from logs. shop_policies_small: these two in a world of 24 states. shop_slates: two kinds of six a visit, DQN over fifteen slates and SlateQ.
-What an agent would do in each state is read off, and the value of that policy is the solution of a linear system: no
-visit is drawn to measure it. Settings were chosen on another seed than those reported.
+and settings, REINFORCE, and DQN from logs. shop_policies_small: these two in a world of 24 states. shop_slates: two
+kinds of six a visit, DQN over fifteen slates and SlateQ. What an agent would do in each state is read off, and the
+value of that policy is the solution of a linear system: no visit is drawn to measure it. Settings were chosen on
+another seed than those reported.
 
 stable-baselines3 is no part of the project: pip install stable-baselines3==2.9.2, or name the other rows by --only.
 """

@@ -47,7 +47,7 @@ class Replay:
     def of(cls, **columns):
         """What a log holds, as it is."""
         replay = cls(0, 0)
-        replay.columns = {name: torch.as_tensor(np.asarray(column)) for name, column in columns.items()}
+        replay.columns = {name: torch.tensor(np.asarray(column)) for name, column in columns.items()}
         replay.size = replay.count = len(replay.columns["action"])
         return replay
 

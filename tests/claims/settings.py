@@ -18,7 +18,7 @@ studies.sampler_of = lambda kind, seed, points=(): optuna.samplers.TPESampler(se
 """
 
 TAKEN_OUT = [
-    ("lists that share nothing", "shared < 0.5 * alone", LISTS_OF_NOTHING),
+    ("lists that share nothing", "shared < 0.2 * formula", LISTS_OF_NOTHING),
     ("settings that are found and not used", "less('PureSVD, best of 12', 'EASE, default')['low'] > 0", FOUND_AND_NOT_USED),
     ("a draw that forgets its place", "resumed.trials[['l2', 'reads', 'NDCG@10']].equals(", OPTUNAS_OWN_DRAWS),
 ]

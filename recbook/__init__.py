@@ -9,6 +9,7 @@ NAMES = {
     "checkpoints": ("load_model", "save_model"),
     "data": ("Cases", "Context", "Dataset", "Split", "by_ratio", "by_time", "everything", "from_csv",
              "from_frame", "from_parquet", "leave_last_out", "load", "random_folds", "strong_generalisation", "visits"),
+    "exports": ("export",),
     "errors": ("DataError", "ModelError", "RecbookError", "UnknownName"),
     "evaluation": ("beyond_accuracy", "compare", "evaluate", "sample_candidates"),
     "metrics": (),

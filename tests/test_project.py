@@ -30,8 +30,9 @@ LAYERS = (
     ("recbook.__main__",),
     ("recbook.cli", "recbook"),                                         # `recbook` gives out the names of all below
     ("recbook.plots",),
-    ("recbook.serving", "recbook.offline", "recbook.training", "recbook.evaluation", "recbook.results",
-     "recbook.checkpoints", "recbook.metrics"),
+    ("recbook.service",),
+    ("recbook.serving", "recbook.offline", "recbook.exports", "recbook.training", "recbook.evaluation", "recbook.results",
+     "recbook.checkpoints", "recbook.metrics", "recbook.probes"),
     ("recbook.models", "recbook.keras"),
     ("recbook.data",),
     ("recbook.settings", "recbook.errors"),
@@ -146,9 +147,9 @@ PROMISES = {
     "book": ("gensim", "jupyter_book", "jupyterlab", "jupytext", "matplotlib", "sphinx_book_theme", "sphinx_exercise",
              "sphinx-mathjax-offline", "sphinx_proof", "sklearn", "PIL"),
     "assignments": ("nbgrader", "psutil"),
-    "serving": ("faiss",),
+    "serving": ("faiss", "fastapi", "onnx", "onnxruntime", "onnxscript", "prometheus_client", "redis", "uvicorn"),
     "tables": ("pyarrow",),
-    "dev": ("duckdb", "hypothesis", "ir_measures", "nbval", "playwright", "polars", "psutil", "pyarrow", "pytest",
+    "dev": ("duckdb", "httpx", "hypothesis", "ir_measures", "nbval", "playwright", "polars", "psutil", "pyarrow", "pytest",
             "pytest_timeout", "xdist", "sklearn"),
 }
 

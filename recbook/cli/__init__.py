@@ -11,11 +11,11 @@ import os
 import sys
 import warnings
 
-from recbook.cli import data, evaluate, experiment, recommend, train
+from recbook.cli import data, evaluate, experiment, export, recommend, serve, train
 from recbook.cli.shared import note
 from recbook.errors import RecbookError
 
-VERBS = (data, train, evaluate, recommend, experiment)                  # as `recbook --help` lists them
+VERBS = (data, train, evaluate, recommend, export, serve, experiment)         # as `recbook --help` lists them
 
 
 def make_parser():

@@ -73,10 +73,12 @@ def latest(model, told):
 
 
 def of_sequence(model, told):
+    """The state after the last event, times the items' vectors."""
     return products(last(model.states(told), told["items"]), model.item, None) + model.item_bias
 
 
 def of_attention(model, told):
+    """AttentiveGRU: each item has its own sum of the states."""
     relevance = model.states(told) @ ops.transpose(model.item)                                  # (B, L, N)
     real = (told["items"] >= 0)[..., None]
     relevance = ops.where(real, relevance, 0)
@@ -85,10 +87,12 @@ def of_attention(model, told):
 
 
 def of_picture(model, told):
+    """Caser."""
     return products(model.vectors(told), model.output_weight, None) + model.output_bias
 
 
 def of_content(model, told):
+    """ContentGRU: before the first event the question is the output's bias, and the user."""
     vectors = model.vectors()
     state = last(model.states(told, vectors), told["items"])
     begun = ops.any(told["items"] >= 0, axis=1, keepdims=True)
@@ -97,6 +101,7 @@ def of_content(model, told):
 
 
 def of_product(model, told):
+    """Matrix factorization; in SVD++ the history stands beside the user's vector."""
     vectors = rows(model.user, told["users"])
     if isinstance(model, SVDPlusPlus):
         real = ops.cast(told["items"] >= 0, vectors.dtype)                                      # (B, L)
@@ -106,10 +111,12 @@ def of_product(model, told):
 
 
 def of_network(model, told):
+    """GMF, MLP and NeuMF."""
     return model.pair_scores(told["users"], None)
 
 
 def of_neighbourhood(model, told):
+    """Item2Vec: the mean of the last items' vectors."""
     met = ops.cast(told["items"] >= 0, model.item.dtype)                                        # (B, reads)
     share = met / ops.maximum(ops.sum(met, axis=1, keepdims=True), 1)
     mean = ops.einsum("bl,bld->bd", share, rows(model.item, ops.maximum(told["items"], 0)))
@@ -117,6 +124,7 @@ def of_neighbourhood(model, told):
 
 
 def of_clicks(model, told):
+    """MultDAE and MultVAE: the history as a row of the matrix, of length 1."""
     met = tf.reduce_max(tf.one_hot(told["items"], model.n_items, dtype=model.encoder.dtype), axis=1)        # (B, N)
     size = ops.maximum(ops.sum(met, axis=1, keepdims=True), 1)
     hidden = ops.tanh((met / ops.sqrt(size)) @ ops.convert_to_tensor(model.encoder) + model.encoder_bias)
@@ -126,6 +134,7 @@ def of_clicks(model, told):
 
 
 def of_ratings(model, told):
+    """AutoRec; by users the latest rating of each item of the history."""
     if model.by == "item":
         row = np.repeat(np.arange(model.n_items), np.diff(model.facts["starts"]))
         vectors = model.code(row, model.facts["columns"], model.facts["ratings"], model.n_items)

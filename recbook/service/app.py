@@ -26,8 +26,11 @@ from recbook.service.metrics import Metrics, Timed
 from recbook.service.store import StoreError
 
 MOST = 1_000        # items in one list
-SAID = {400: "The body is no JSON that can be read.", 404: "There is no such address: see /recommend, /events, /stock, /versions.",
-        405: "This address does not take that method."}
+SAID = {
+    400: "The body is no JSON that can be read.",
+    404: "There is no such address: see /recommend, /events, /stock, /versions.",
+    405: "This address does not take that method.",
+}
 
 
 def create_app(service, key=None, local=True):
@@ -131,7 +134,7 @@ def say_errors(app):
 
     @app.exception_handler(HTTPException)
     def other(request, problem):
-        status = 422 if problem.status_code == 400 else problem.status_code                     # bytes that are no text, a thousand "["
+        status = 422 if problem.status_code == 400 else problem.status_code         # bytes that are no text, a thousand "["
         return said(status, SAID.get(problem.status_code, problem.detail), problem.headers)
 
     @app.exception_handler(Exception)

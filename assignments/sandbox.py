@@ -129,7 +129,7 @@ def run(sources, limits=Limits(), unprotected=False):
         watch.join()
     if size >= RESULT:
         watch.why = "it wrote too much"
-    return assemble(lines, len(sources), watch.why)
+    return assemble(lines, len(sources), watch.why, limits)
 
 
 class Watch(threading.Thread):
@@ -146,13 +146,17 @@ class Watch(threading.Thread):
             if time.monotonic() - start > self.limits.total:
                 self.why = f"the notebook took more than {self.limits.total} seconds in all"
             elif memory > self.limits.memory:
-                self.why = f"it took more than {self.limits.memory / 2**30:.1f} GB of memory"
+                self.why = too_much(self.limits)
             elif threads > self.limits.threads:
                 self.why = f"it started more than {self.limits.threads} threads"
             if self.why:
                 kill(self.process)
                 return
             time.sleep(0.1)
+
+
+def too_much(limits):
+    return f"it took more than {limits.memory / 2**30:.1f} GB of memory"
 
 
 def usage(pid):
@@ -184,7 +188,7 @@ def kill(process):
     process.wait()
 
 
-def assemble(lines, n_cells, why):
+def assemble(lines, n_cells, why, limits=Limits()):
     """The outputs of each cell from what the run told of itself, which may be anything."""
     outputs = [None] * n_cells
     for line in lines:
@@ -203,6 +207,8 @@ def assemble(lines, n_cells, why):
         outputs[index] = [known for output in found if (known := checked(output))]
         if told.get("late"):
             outputs[index].append(failure("Stopped", "the cell took too long"))
+        elif any(output.get("ename") == "MemoryError" for output in outputs[index]):    # it met the limit before the watch
+            outputs[index].append(failure("Stopped", too_much(limits)))
         if told.get("status") != "ok" and not any(output.output_type == "error" for output in outputs[index]):
             outputs[index].append(failure("Error", "the cell failed and shows no error"))
     missing = [index for index, known in enumerate(outputs) if known is None]

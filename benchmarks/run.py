@@ -9,7 +9,8 @@ import common
 import pandas as pd
 from recbook import results
 
-BENCHMARKS = ("bpr_recbole", "ials_implicit", "itemknn_implicit", "svd_surprise", "neumf_recbole", "sequential_recbole",
+BENCHMARKS = ("bpr_recbole", "ials_implicit", "itemknn_implicit", "svd_surprise", "neumf_recbole", "multvae_recbole",
+              "sequential_recbole",
               "recbole_accuracy", "caser_to_best", "ranking_speed", "big_shop", "shop_front", "tricks",
               "one_pass", "sparse_logs")
 LONG = ("recbole_accuracy", "caser_to_best")

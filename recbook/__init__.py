@@ -6,22 +6,27 @@ Each name is imported from its module when it is first used, so that `recbook --
 from importlib import import_module
 
 NAMES = {
+    "bandits": (),
     "checkpoints": ("load_model", "save_model"),
-    "data": ("Cases", "Context", "Dataset", "Split", "by_ratio", "by_time", "everything", "from_csv",
-             "from_frame", "from_parquet", "leave_last_out", "load", "random_folds", "strong_generalisation", "visits"),
+    "data": ("Cases", "Context", "Dataset", "Returning", "ShopEnv", "Showing", "Split", "by_ratio", "by_time",
+             "everything", "from_csv", "from_frame", "from_parquet", "leave_last_out", "load", "random_folds", "strong_generalisation", "visits"),
+    "decoding": ("write",),
     "exports": ("export",),
     "errors": ("DataError", "ModelError", "RecbookError", "UnknownName"),
-    "evaluation": ("beyond_accuracy", "compare", "evaluate", "sample_candidates"),
+    "evaluation": ("beyond_accuracy", "compare", "compare_lists", "evaluate", "sample_candidates"),
     "metrics": (),
     "offline": ("lists",),
-    "models": ("AttentiveGRU", "AutoRec", "BPRMF", "Bias", "Cascade", "Caser", "ContentGRU", "ContentProfile", "EASE", "Friends",
-               "FunkSVD", "GMF", "GRU4Rec", "IALS", "Item2Vec", "ItemKNN", "KNNBaseline", "LogisticMF", "MLP",
+    "off_policy": (),
+    "models": ("AMF", "AttentiveGRU", "AutoRec", "BPRMF", "Bias", "CFGAN", "Cascade", "Caser", "ContentGRU", "ContentProfile",
+               "EASE", "Friends", "FunkSVD", "GMF", "GRU4Rec", "IALS", "IRGAN", "Item2Vec", "ItemKNN", "KNNBaseline", "LogisticMF", "MLP",
                "MODELS", "MaxPooledRNN", "MultDAE", "MultVAE", "NARM", "NeuMF", "Newcomers", "Observer", "Oracle", "PersonalPopularity",
                "Popularity", "PureSVD", "RP3Beta", "RatingKNN", "Recommender", "SASRec", "SVDPlusPlus", "SequenceModel", "Switching", "TasteObserver",
-               "UserKNN", "Weighted", "carry_over"),
+               "UserKNN", "Weighted", "Writer", "carry_over"),
+    "policies": (),
     "results": (),
     "serving": ("ShopFront",),
     "training": ("fit", "seed_everything"),
+    "tuning": ("Tuning", "tune"),
 }
 HOME = {name: module for module, names in NAMES.items() for name in names}
 __all__ = list(HOME)

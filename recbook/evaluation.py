@@ -10,7 +10,7 @@ import torch
 from recbook.data.batches import Negatives
 from recbook.data.splits import Cases, Sealed, binary_matrix
 from recbook.errors import ModelError, UnknownName
-from recbook.metrics import LOWER_IS_BETTER, RATING, Ranks, parse
+from recbook.metrics import LOWER_IS_BETTER, RATING, WRITTEN, Ranks, overlap, parse
 from recbook.models.base import Recommender, best
 from recbook.settings import check
 
@@ -319,6 +319,63 @@ def sample_candidates(cases, negatives=99, seed=0):
         raise ModelError(f"{negatives:,} candidates are asked for, and somebody has not met {fewest:,} items: ask for fewer.")
     drawn = unmet.draw_distinct(torch.tensor(cases.users), negatives, generator).numpy()
     return replace(cases, candidates=np.column_stack([cases.target, drawn]), masked=None, masks_history=False)
+
+
+def compare_lists(lists, on):
+    """How written lists agree with what truly followed: as sets, old and new items apart, in their order, in their places.
+
+    Parameters
+    ----------
+    lists : dict
+        {name: items (N, k)}, such as `recbook.write` and `top` give, one list a case, without repeats; -1 is no item.
+    on : Cases
+        Of a log that goes on for k events after each history: the error says how to choose these.
+
+    Returns
+    -------
+    comparison : Comparison
+        By "overlap" (share of the list that is among the k events that followed), "again" and "new" (what of this share
+        the user had met before the question, and what not: their sum is the overlap), "in order" (the longest part of the
+        list that followed in the same order) and "in place" (share that stands at the very step at which it followed).
+
+    Raises
+    ------
+    ModelError
+        Not one list a case, lists of different lengths, a list with repeats, or a log that ends too early.
+
+    Example
+    -------
+    >>> cases = split.test.subset(split.test.followed(3).min(1) >= 0)
+    >>> model = rb.GRU4Rec(*sizes, dim=8, hidden=16)
+    >>> context = cases.context()
+    >>> lists = {"ranked": model.top(context, k=3)[0], "asked again": rb.write(model, context, k=3)[0]}
+    >>> rb.compare_lists(lists, on=cases).to_frame("overlap").shape
+    (2, 3)
+    """
+    refuse_no_cases(on)
+    if not isinstance(lists, dict) or not lists:
+        raise ModelError("compare_lists is given lists by name, at least one: {'ranked': items}.")
+    lists = {name: np.asarray(items) for name, items in lists.items()}
+    k = max((items.shape[1] for items in lists.values() if items.ndim == 2), default=0)
+    followed = on.followed(k)
+    for name, items in lists.items():
+        if items.shape != (len(on), k):
+            raise ModelError(f"The lists of {name!r} have the shape {items.shape}; for {len(on)} cases and the longest "
+                             f"lists here it is {(len(on), k)}.")
+        ordered = np.sort(items, axis=1)
+        repeated = ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(1)
+        if repeated.any():
+            raise ModelError(f"List {int(repeated.argmax())} of {name!r} holds an item twice.")
+    if (followed < 0).any():
+        raise ModelError(f"After case {int((followed < 0).any(1).argmax())} fewer than {k} events follow: "
+                         f"cases.subset(cases.followed({k}).min(1) >= 0) are those after which there are enough.")
+    met, reports = on.met(followed), {}
+    old, new = np.where(met, followed, -1), np.where(met, -1, followed)
+    for name, items in lists.items():
+        values = {metric: measure(items, followed) for metric, measure in WRITTEN.items()}
+        values |= {"again": overlap(items, old), "new": overlap(items, new)}
+        reports[name] = Report(values, dict.fromkeys(values, on.users))
+    return Comparison(reports, on)
 
 
 # ------------------------------------------------------------------------------------------------ how sure are we

@@ -66,6 +66,37 @@ def average_precision(ranks, k=np.inf):
     return ranks.sum(value) / ranks.n_right
 
 
+# ------------------------------------------------------------------------------------- lists beside what truly followed
+
+
+def overlap(lists, followed):
+    """As sets: share of the places of each of lists (N, k) whose item is among the followed (N, T), padded with -1: (N,)."""
+    return ((lists[:, :, None] == followed[:, None]) & (lists >= 0)[:, :, None]).any(2).mean(1)
+
+
+def in_place(lists, followed):
+    """As sequences, strictly: share of the places at which stands the very item that followed there: (N,)."""
+    shared = min(lists.shape[1], followed.shape[1])
+    same = (lists[:, :shared] == followed[:, :shared]) & (lists[:, :shared] >= 0)
+    return same.sum(1) / lists.shape[1]
+
+
+def in_order(lists, followed):
+    """As sequences: the longest part of each list that followed in the same order, gaps allowed, as a share of it: (N,).
+
+    The longest common subsequence: Wagner and Fischer, *Journal of the ACM* 1974.
+    """
+    # longest[:, i, j]: of the first i of the list and the first j that followed
+    longest = np.zeros((len(lists), lists.shape[1] + 1, followed.shape[1] + 1), dtype=int)
+    for i in range(lists.shape[1]):
+        for j in range(followed.shape[1]):
+            same = (lists[:, i] == followed[:, j]) & (followed[:, j] >= 0)
+            longest[:, i + 1, j + 1] = np.where(same, longest[:, i, j] + 1,
+                                                np.maximum(longest[:, i, j + 1], longest[:, i + 1, j]))
+    return longest[:, -1, -1] / lists.shape[1]
+
+
+WRITTEN = {"overlap": overlap, "in order": in_order, "in place": in_place}  # from set to sequence
 RANKING = {
     "HR": hit_rate, "Recall": recall, "Precision": precision, "NDCG": ndcg, "MRR": reciprocal_rank,
     "MAP": average_precision,

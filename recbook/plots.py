@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from recbook.evaluation import PARTS
+from recbook.metrics import LOWER_IS_BETTER
 
 # Okabe and Ito, *Color Universal Design*, 2008
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
@@ -90,6 +91,35 @@ def star(axes, suitability, group, names, title, scale=None):
     axes.set_ylim(-1.25, 1.25)
     axes.set_aspect("equal")
     axes.set_axis_off()
+
+
+def search(found):
+    """How a search went: the best so far, trial by trial, and each setting that was varied against validation.
+
+    found : Tuning. Dots are trials that were done, crosses those that were pruned, at their last epoch.
+    """
+    trials, metric = found.trials, found.metric
+    varied = [name for name in trials if name not in ("trial", "state", metric, "epoch", "seconds", "problem")]
+    done, pruned = (trials[trials["state"] == state] for state in ("done", "pruned"))
+    grid = plt.subplots(1 + len(varied), figsize=(4.8, 1.5 * (1 + len(varied))), squeeze=False)[1][:, 0]
+    best = done[metric].cummin() if metric in LOWER_IS_BETTER else done[metric].cummax()
+    grid[0].step(done["trial"], best, where="post", color=ORANGE)
+    grid[0].set_xlabel("trial")
+    for axes, name in zip(grid[1:], varied):
+        axes.set_xlabel(name)
+    for axes, name in zip(grid, ["trial", *varied]):
+        kinds = trials[name].map(type).isin((int, float)).all()
+        values = sorted({float(value) for value in trials[name]}) if kinds else []
+        place = {str(value): number for number, value in enumerate(dict.fromkeys(trials[name].map(str)))}
+        for some, mark, colour in ((pruned, "x", GREY), (done, "o", BLUE)):
+            across = some[name].astype(float) if kinds else some[name].map(lambda value: place[str(value)])
+            axes.plot(across, some[metric], mark, color=colour, markersize=4)
+        if not kinds:
+            axes.set_xticks(list(place.values()), list(place))
+        elif name != "trial" and values[0] > 0 and values[-1] > 20 * values[0]:
+            axes.set_xscale("log")
+        axes.set_ylabel(metric)
+    return grid
 
 
 def shelves(dataset, rows, mark=None):

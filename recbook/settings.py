@@ -30,6 +30,7 @@ def is_number(value):
 COUNT, NATURAL = whole(1), whole(0)
 READS = "a whole number of at least 1, or None", lambda value: value is None or is_whole(value) and value >= 1
 NUMBER = "a number of at least 0", lambda value: is_number(value) and value >= 0
+POSITIVE = "a number above 0", lambda value: is_number(value) and value > 0
 SHARE = "a share of at least 0 and below 1", lambda value: is_number(value) and 0 <= value < 1
 PART = "a share of 0 to 1", lambda value: is_number(value) and 0 <= value <= 1
 SEED = "a whole number from 0 to 4294967295", lambda value: is_whole(value) and 0 <= value < 2**32
@@ -38,6 +39,7 @@ WIDTHS = ("the width of at least one layer, each 1 or more, as in (64, 32)",
           lambda value: isinstance(value, list | tuple) and len(value) and all(is_whole(x) and x > 0 for x in value))
 NAMES = ("a tuple of names, as in ('category', 'brand')",
          lambda value: isinstance(value, list | tuple) and all(isinstance(name, str) for name in value))
+DRAWS = whole(2)
 ACTIVATION = "'sigmoid' or 'identity'", lambda value: value in ("sigmoid", "identity")
 SCALE = ("the lowest and the highest rating, as in (1, 5)",
          lambda value: isinstance(value, list | tuple) and len(value) == 2 and all(map(is_number, value))
@@ -45,25 +47,29 @@ SCALE = ("the lowest and the highest rating, as in (1, 5)",
 
 KINDS = {
     COUNT: "n_users n_items dim hidden length k blocks heads sweeps horizontal vertical targets n_features n_values "
-           "n_words words candidates batch_size validate_every annealing kept enough",
+           "beam n_words words candidates batch_size validate_every annealing kept enough places trials "
+           "runs n_arms",
     NATURAL: "negatives epochs",
-    PART: "weight share",
+    PART: "weight share zero_share mask_share",
     SEED: "seed",
     READS: "reads stride patience",
-    NUMBER: "learning_rate half l2 l2_item l2_user shrink unmet_weight exponent prior alpha beta",
+    NUMBER: "learning_rate half l2 l2_item l2_user shrink unmet_weight exponent prior alpha beta width epsilon "
+            "adversarial_weight zero_weight",
+    POSITIVE: "temperature",
     SHARE: "dropout output_dropout id_dropout",
-    FLAG: "behaviours pauses picture ids mixed as_coded",
+    FLAG: "prune behaviours pauses picture ids mixed as_coded",
     WIDTHS: "layers",
     NAMES: "categories columns profile",
+    DRAWS: "draws",
     ACTIVATION: "activation output",
     SCALE: "scale",
 }
 SETTINGS = {name: kind for kind, names in KINDS.items() for name in names.split()}
 
 
-def check(name, value):
-    """Refuse a setting that cannot be, in one line and by its name."""
-    what, fits = SETTINGS.get(name, (None, None))
+def check(name, value, kind=None):
+    """Refuse a setting that cannot be, in one line and by its name. kind: where the name means another thing than in models."""
+    what, fits = kind or SETTINGS.get(name, (None, None))
     if fits and is_whole(value) and abs(int(value)) >= 2**63:
         raise ModelError(f"{name}={value}: too large a number for 64 bits.")
     if fits and not fits(value):

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pandas as pd
 import torch
+from torch.autograd.graph import increment_version
 from tqdm.auto import tqdm
 
 from recbook.checkpoints import resume_run, save_run
@@ -61,7 +62,8 @@ def adam(parameters, lr):
 
 @checked
 def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=None, metric=None, device="auto",
-        seed=0, progress=True, checkpoint=None, optimiser=adam, schedule=None, validate_every=1, precision="float32"):
+        seed=0, progress=True, checkpoint=None, optimiser=adam, schedule=None, validate_every=1, precision="float32",
+        after_epoch=None):
     """Train a model on `split.train`; a model with a closed form is solved.
 
     Parameters
@@ -92,11 +94,14 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
     precision : "float32" or "bfloat16"
         Of the products of matrices while training; weights, sums and validation keep float32. Half as many bits a
         number save time where the processor multiplies them.
+    after_epoch : callable or None
+        Is given each row of the history, a dict; what it raises ends the training.
 
     Returns
     -------
     history : DataFrame
-        One row an epoch: `loss` (mean over batches), `seconds`, and the validation metric.
+        One row an epoch: `loss` (mean over batches), `seconds`, and the validation metric. Of a game, whose `loss` is
+        a dict, also the mean of each side, and `loss` is their sum.
 
     Raises
     ------
@@ -126,7 +131,8 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
         raise ModelError(f"The split {split.name!r} has no validation part to measure {metric} on.")
     batches = copy.copy(model.batches).prepare(split, device)
     model.start(split)
-    optimiser = optimiser(model.parameters(), lr=learning_rate)
+    weights = list(model.parameters())
+    optimiser = optimiser(weights, lr=learning_rate)
     generator = torch.Generator(device).manual_seed(seed)
     run = {"model": type(model).__name__, "config": model.config, "batch_size": batch_size, "seed": seed,
            "learning_rate": learning_rate, "precision": precision, "data": split.dataset.name, "split": split.name,
@@ -141,17 +147,24 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
         for group in optimiser.param_groups:
             group["lr"] = learning_rate * (schedule((epoch - 1) / epochs) if schedule else 1)
         start = time.perf_counter()
-        total, count = torch.zeros((), device=device), 0
+        total, count, sides = torch.zeros((), device=device), 0, {}
         model.train()
         for batch in batches.epoch(min(batch_size, 2**31), generator):
             with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
                 loss = model.loss(batch)
+            if isinstance(loss, dict):
+                refuse_broken(model, loss, epoch)
+                for side, own in loss.items():
+                    sides[side] = sides.get(side, 0) + own.detach()
+                loss = sum(loss.values())
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
+            increment_version(weights)      # a fused step is not counted as a change: what a model keeps of them would be old
             total += loss.detach()  # no .item() here: it would wait for the device
             count += 1
         row = {"epoch": epoch, "loss": float(total) / count, "seconds": time.perf_counter() - start}
+        row |= {side: float(own) / count for side, own in sides.items()}
         if not np.isfinite(row["loss"]):
             raise ModelError(f"The loss of epoch {epoch} is {row['loss']}: try a smaller learning rate.")
         if metric and (epoch % validate_every == 0 or epoch == epochs):
@@ -162,11 +175,29 @@ def fit(model, split, epochs=20, batch_size=2048, learning_rate=1e-2, patience=N
         bar.set_postfix({name: f"{value:.4f}" for name, value in row.items() if name not in ("epoch", "seconds")})
         if checkpoint:
             save_run(checkpoint, run, model, optimiser, generator, history, best_weights)
+        if after_epoch:
+            after_epoch(row)
     if patience is not None and best_weights is not None:
         model.load_state_dict(best_weights)
     model.trained_on = split.dataset.ids
     model.eval()
     return pd.DataFrame(history)
+
+
+def refuse_broken(model, losses, epoch):
+    """Stop a game, {side: loss}, at the first loss that is not finite, and name the side that broke.
+
+    A side that breaks takes the other with it at the next batch: it is the one whose weights are no numbers any more.
+    """
+    losses = {side: loss.detach() for side, loss in losses.items()}
+    if torch.stack([*losses.values()]).isfinite().all():
+        return
+    fallen = [side for side in losses
+              if not all(weight.isfinite().all() for weight in getattr(model, side).parameters())]
+    fallen = fallen or [side for side, loss in losses.items() if not loss.isfinite()]
+    values = ", ".join(f"{side} {float(loss):g}" for side, loss in losses.items())
+    raise ModelError(f"The {' and the '.join(fallen)} broke in epoch {epoch} (losses: {values}): "
+                     "try a smaller learning rate.")
 
 
 def validations_since_best(history, metric, sign):

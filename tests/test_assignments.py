@@ -473,6 +473,13 @@ def test_what_a_run_tells_of_itself_is_read_as_a_strangers_word():
     assert [cell[0].ename for cell in found[1:]] == ["Error", "Stopped", "NotReached"]
 
 
+def test_a_cell_that_ran_out_of_memory_before_anybody_watched_is_said_to_have():
+    error = {"output_type": "error", "ename": "MemoryError", "evalue": "", "traceback": []}
+    told = json.dumps({"cell": 0, "status": "error", "outputs": [error]}).encode()
+    [found] = sandbox.assemble([told], 1, "", sandbox.Limits(memory=3 * 2**30))
+    assert (found[-1].ename, found[-1].evalue) == ("Stopped", "it took more than 3.0 GB of memory")
+
+
 FORGES = """
 import json, os
 parent = f"/proc/{os.getppid()}/fd"

@@ -17,6 +17,7 @@ TARGETS = {
     "neumf-recbole-epoch-float32": {"ratio": 1 / 2.5},
     "neumf-recbole-ranking-float32": {"ratio": 1 / 1.8},
     "neumf-recbole-epoch-bfloat16": {"ratio": 1 / 8},
+    "multvae-recbole": {"ratio": 1.0},
     "gru4rec-recbole": {"ratio": 1 / 20},
     "caser-recbole": {"ratio": 1 / 10},
     "caser-recbole-best": {"ratio": 1 / 10},

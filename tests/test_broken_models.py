@@ -96,9 +96,20 @@ def broken_fit(model, split, **options):
 recbook.training.fit = broken_fit
 """
 
+CLICKS_TURNED_ROUND = """
+from recbook.bandits import Counts
+learns = Counts.learn
+Counts.learn = lambda self, arms, clicks, examined=1.0: learns(self, arms, 1 - clicks, examined)
+"""
+
 EVEN_WEIGHTS = """
 import torch
 torch.Tensor.softmax = lambda relevance, dim: torch.full_like(relevance, 1 / relevance.shape[dim])
+"""
+
+TEACHER_LEAKS = """
+import recbook.models.writer
+recbook.models.writer.one_later = lambda items: items
 """
 
 
@@ -119,9 +130,11 @@ def test_matrix_factorization_notices(breakage):
 
 @pytest.mark.parametrize("chapter, breakage", [
     ("neumf", TOWER_CUT), ("recurrent", REVERSED_HISTORIES), ("caser", UPSIDE_DOWN),
-    ("attention", MASK_REMOVED), ("attention", EVEN_WEIGHTS),
+    ("attention", MASK_REMOVED), ("attention", EVEN_WEIGHTS), ("exploring", CLICKS_TURNED_ROUND),
+    ("writing-a-list", EVEN_WEIGHTS), ("writing-a-list", TEACHER_LEAKS),
 ], ids=["one tower of NeuMF cut", "histories reversed", "Caser's picture upside down", "causal mask removed",
-        "attention made even"])
+        "attention made even", "a click is a refusal", "the decoder's attention made even",
+        "the teacher's answers leak"])
 def test_the_neural_chapters_notice(chapter, breakage):
     assert "AssertionError" in run(chapter, breakage)
 

@@ -20,7 +20,7 @@ from recbook.errors import DataError, ModelError, UnknownName
 ROOT = Path(__file__).resolve().parents[1]
 SHOP = "shop:n_users=300,n_events=20000"
 SUBCOMMANDS = (["data"], ["data", "list"], ["data", "fetch"], ["data", "describe"], ["train"], ["evaluate"],
-               ["recommend"], ["export"], ["serve"], ["experiment"])
+               ["recommend"], ["tune"], ["off-policy"], ["export"], ["serve"], ["experiment"])
 FILMS = ("Alien", "Brazil", "Casablanca", "Diva", "Eraserhead", "Fargo", "Gilda", "Heat")
 
 
@@ -248,7 +248,7 @@ def test_settings_take_the_kind_of_their_defaults():
 
 @pytest.mark.parametrize("arguments, because", [
     (["--model", "bpr"], "Did you mean 'bpr-mf'?"),
-    (["--model", "?"], "Known: attentive-gru, autorec, bias, bpr-mf"),
+    (["--model", "?"], "Known: amf, attentive-gru, autorec, bias, bpr-mf"),
     (["--model", "ease", "--split", "tim"], "Did you mean 'time'?"),
     (["--model", "ease", "--split", "published"], "no published split; choose one of last-item"),
     (["--model", "bpr-mf", "--set", "dim"], "write name=value"),

@@ -16,8 +16,8 @@ from recbook.settings import SETTINGS
 PAGE = (Path(__file__).parents[1] / "chapters" / "api.md").read_text()
 ENTRIES = re.findall(r"^\.\. (?:auto\w+:: recbook\.|data:: )(\w+)\b(?!\.)", PAGE, flags=re.M)
 OVERVIEW = re.findall(r"`(\w+)`", PAGE.partition(".. currentmodule:: recbook")[2].partition("```")[0])
-NEEDS = {"ContentProfile": "sklearn", "ShopFront": "faiss", "Weighted": "sklearn", "export": "onnxscript",
-         "from_parquet": "pyarrow", "lists": "pyarrow"}
+NEEDS = {"ContentProfile": "sklearn", "ShopEnv": "gymnasium", "ShopFront": "faiss", "Weighted": "sklearn",
+         "export": "onnxscript", "from_parquet": "pyarrow", "lists": "pyarrow", "tune": "optuna", "Tuning": "optuna"}
 ERRORS = {"DataError", "ModelError", "UnknownName"}
 
 

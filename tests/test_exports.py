@@ -24,13 +24,15 @@ USERS, ITEMS = 60, 48
 SMALL = {"ials": {"dim": 6}, "pure-svd": {"dim": 6}, "gru4rec": {"dim": 6, "hidden": 10, "length": 8},
          "max-pooled-rnn": {"dim": 6, "hidden": 10, "length": 8}, "attentive-gru": {"dim": 6, "length": 8},
          "narm": {"dim": 6, "hidden": 10, "length": 8}, "sasrec": {"dim": 6, "length": 8, "blocks": 1}, "mult-vae": {"dim": 4, "hidden": 8},
-         "autorec": {"dim": 6}, "content-gru": {"dim": 6, "hidden": 10, "length": 8}}
+         "autorec": {"dim": 6}, "writer": {"dim": 6, "hidden": 8, "length": 8, "targets": 3}, "cfgan": {"hidden": 8},
+         "content-gru": {"dim": 6, "hidden": 10, "length": 8}}
 REFUSE = {"user-knn": "every training user", "knn-baseline": "training ratings", "friends": "friends"}
 OTHERS = {                                                              # settings that change what the graph does
     "an LSTM that reads behaviours and pauses": partial(rb.GRU4Rec, dim=6, hidden=8, length=8, cell="lstm", behaviours=True, pauses=True),
     "a plain RNN": partial(rb.GRU4Rec, dim=6, hidden=8, length=8, cell="rnn"),
     "blocks as coded, two heads": partial(rb.SASRec, dim=6, length=8, blocks=1, heads=2, as_coded=True),
     "ratings of users": partial(rb.AutoRec, by="user", dim=6),
+    "rows of items": partial(rb.CFGAN, by="item", hidden=8),
     "the last five": partial(rb.EASE, reads=5),
     "words and the user's profile": partial(rb.ContentGRU, dim=6, hidden=8, length=8, text="bag", profile=("city",)),
 }
@@ -169,6 +171,8 @@ def twins(split):
     for make in (keras.BPRMF, keras.SVDPlusPlus, partial(keras.NeuMF, layers=(8, 4)), keras.Item2Vec, keras.MultVAE, keras.MultDAE,
                  partial(keras.Caser, dim=6), partial(keras.AttentiveGRU, dim=6, length=8), partial(keras.AutoRec, dim=6),
                  partial(keras.AutoRec, dim=6, by="user"), partial(keras.SASRec, dim=6, length=8, blocks=1),
+                 keras.IRGAN, partial(keras.CFGAN, hidden=8), partial(keras.CFGAN, hidden=8, by="item"), keras.AMF,
+                 partial(keras.Writer, dim=6, hidden=8, length=8, targets=3),
                  partial(keras.ContentGRU, dim=6, hidden=8, length=8, profile=("city",)),
                  partial(keras.GRU4Rec, dim=6, hidden=8, length=8, behaviours=True, pauses=True)):
         yield make(USERS, ITEMS).start(split)

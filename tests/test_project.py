@@ -31,9 +31,11 @@ LAYERS = (
     ("recbook.cli", "recbook"),                                         # `recbook` gives out the names of all below
     ("recbook.plots",),
     ("recbook.service",),
-    ("recbook.serving", "recbook.offline", "recbook.exports", "recbook.training", "recbook.evaluation", "recbook.results",
-     "recbook.checkpoints", "recbook.metrics", "recbook.probes"),
+    ("recbook.serving", "recbook.offline", "recbook.exports", "recbook.tuning", "recbook.training", "recbook.evaluation",
+     "recbook.results", "recbook.checkpoints", "recbook.metrics", "recbook.probes", "recbook.off_policy"),
+    ("recbook.policies", "recbook.bandits"),
     ("recbook.models", "recbook.keras"),
+    ("recbook.decoding",),
     ("recbook.data",),
     ("recbook.settings", "recbook.errors"),
 )
@@ -148,7 +150,9 @@ PROMISES = {
              "sphinx-mathjax-offline", "sphinx_proof", "sklearn", "PIL"),
     "assignments": ("nbgrader", "psutil"),
     "serving": ("faiss", "fastapi", "onnx", "onnxruntime", "onnxscript", "prometheus_client", "redis", "uvicorn"),
+    "agents": ("gymnasium",),
     "tables": ("pyarrow",),
+    "tune": ("optuna",),
     "dev": ("duckdb", "httpx", "hypothesis", "ir_measures", "nbval", "playwright", "polars", "psutil", "pyarrow", "pytest",
             "pytest_timeout", "xdist", "sklearn"),
 }

@@ -12,7 +12,8 @@ import pytest
 
 import recbook
 from recbook import results
-from recbook.data.catalog import CATALOG
+from recbook.data.catalog import CATALOG, DECISIONS
+from recbook.data.files import Files
 from recbook.errors import UnknownName
 from recbook.evaluation import Report, average
 
@@ -189,7 +190,7 @@ def test_a_row_says_where_it_comes_from(path, model):
     assert all(len(digest) == 64 and int(digest, 16) >= 0 for digest in provenance["files"].values())
     assert provenance["seeds"] and provenance["seconds"] > 0
     assert provenance["files"] or provenance["dataset"] in MADE
-    assert provenance["dataset"] in {*CATALOG, *MADE}
+    assert provenance["dataset"] in {*CATALOG, DECISIONS.name, *MADE}
     assert len(provenance["code"]["commit"]) == 40 and provenance["code"]["dirty"] in (True, False)
     assert provenance["hardware"]["cpu"] and provenance["hardware"]["cores"] and provenance["hardware"]["memory"]
     assert set(provenance["versions"]) == {"python", "torch", "numpy"}
@@ -241,6 +242,33 @@ def test_ratings_rmse_is_measured_again(protocol):
     load("ml-100k")
     measured = experiment.measure("bias", protocol, experiment.folds(protocol))
     assert_still_true(f"ratings_rmse_{protocol}", "bias", measured)
+
+
+def test_open_bandit_is_measured_again():
+    if not Path(os.environ.get("RECBOOK_DATA", "absent"), "open-bandit-small").is_dir():
+        pytest.skip("open-bandit-small is not in RECBOOK_DATA")
+    experiment = importlib.import_module("experiments.open_bandit")
+    files = Files(DECISIONS)
+    log = experiment.load("random", "men", files)
+    for name, (above, below) in experiment.rows_of(log, experiment.thompson("men")).items():
+        stored = results.row_of("open_bandit", f"men {name}")["measured"][experiment.METRIC]["value"]
+        assert 1000 * above.sum() / below.sum() == pytest.approx(stored, abs=1e-4)
+
+
+def test_replay_on_open_bandit_is_measured_again():
+    if not Path(os.environ.get("RECBOOK_DATA", "absent"), "open-bandit-small").is_dir():
+        pytest.skip("open-bandit-small is not in RECBOOK_DATA")
+    experiment = importlib.import_module("experiments.replay_open_bandit")
+    log, _ = DECISIONS.read(Files(DECISIONS), "random", "men")
+    again = experiment.measure(log["action"].to_numpy(), log["reward"].to_numpy(), walks=4)
+    stored = results.row_of(experiment.NAME, "men, replay")["measured"]["impressions"]
+    assert stored["low"] < again["impressions"]["value"] < stored["high"]
+
+
+def test_coat_is_measured_again():
+    experiment = importlib.import_module("experiments.coat")
+    reports, settings, _ = experiment.measure("biases", load("coat"))
+    assert_still_true("coat", "biases", {"measured": results.summary(reports), "settings": settings})
 
 
 def test_ml_1m_sasrec_is_measured_again():

@@ -2,8 +2,8 @@
 
 import recbook as rb
 from recbook.cli.shared import (
-    RATING_METRICS, RATING_MODELS, add_command, add_device, add_run, as_rows, cut, find_device, measure, note, open_run,
-    positive, rated, show)
+    RATING_METRICS, add_command, add_device, add_run, as_rows, cut, find_device, measure, note, open_run, positive, rated,
+    show)
 from recbook.errors import DataError, ModelError
 
 
@@ -38,9 +38,9 @@ def evaluate(args):
     elif cases.candidates is not None:
         protocol = f"only the {cases.candidates.shape[1]} published candidates of each case are ranked"
     if set(metrics) & set(RATING_METRICS):
-        if about["name"] not in RATING_MODELS:
+        if about["name"] not in rb.models.RATING_MODELS:
             raise ModelError(f"{about['name']} ranks and predicts no ratings, which RMSE and MAE compare: "
-                             f"{', '.join(RATING_MODELS)} do.")
+                             f"{', '.join(rb.models.RATING_MODELS)} do.")
         asked = rated(cases, dataset.name)
         if set(metrics) <= set(RATING_METRICS):
             cases, protocol = asked, "ratings are compared with those that were given"

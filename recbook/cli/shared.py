@@ -15,7 +15,6 @@ from recbook.errors import DataError, ModelError, UnknownName
 RUNS = Path("runs")
 SPLITS = {"last-item": "leave_last_out", "time": "by_time", "ratio": "by_ratio",
           "strong-generalisation": "strong_generalisation", "published": None}
-RATING_MODELS = ("bias", "funk-svd", "svd++", "knn-baseline", "autorec")  # they learn ratings, and are judged by them
 RATING_METRICS = ("RMSE", "MAE")
 CSV_COLUMNS = ("user", "item", "timestamp", "rating", "behaviour", "session")
 CSV_FILES = ("items", "users", "friends")
@@ -89,6 +88,14 @@ def seed(text):
     if not 0 <= int(text) < 2**32:
         raise ValueError
     return int(text)
+
+
+def add_data(command):
+    """Let a command be told which data to train on, and how to split them."""
+    data = command.add_mutually_exclusive_group()
+    data.add_argument("--dataset", metavar="NAME", help="default: shop; a small one: shop:n_users=300,n_events=20000")
+    add_csv(command, data)
+    command.add_argument("--split", metavar="NAME", help=", ".join(SPLITS))
 
 
 def add_csv(command, one_of):
@@ -203,6 +210,12 @@ def cut(dataset, name):
         count = f"{len(dataset.published)} published folds" if dataset.published else "no published split"
         raise DataError(f"{dataset.name} has {count}; choose one of {others}.")
     return dataset.published
+
+
+def rated_split(split):
+    """The same split, of whose cases only those with a rating are asked."""
+    validation = None if split.validation is None else rated(split.validation, split.dataset.name)
+    return replace(split, test=rated(split.test, split.dataset.name), validation=validation)
 
 
 def rated(cases, name):

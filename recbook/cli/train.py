@@ -3,13 +3,12 @@
 import json
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import recbook as rb
 from recbook.cli.shared import (
-    RATING_METRICS, RATING_MODELS, RUNS, SPLITS, add_command, add_csv, add_device, as_rows, build, cut, default_split,
-    find_device, load_data, measure, note, positive, rated, seed, show, source_of)
+    RATING_METRICS, RUNS, add_command, add_data, add_device, as_rows, build, cut, default_split, find_device, load_data,
+    measure, note, positive, rated_split, seed, show, source_of)
 from recbook.errors import ModelError
 
 
@@ -17,10 +16,7 @@ def add_to(commands):
     """The subcommand and its arguments."""
     command = add_command(commands, "train", train)
     command.add_argument("--model", required=True, metavar="NAME", help="such as bpr-mf or ease; '?' lists all")
-    data = command.add_mutually_exclusive_group()
-    data.add_argument("--dataset", metavar="NAME", help="default: shop; a small one: shop:n_users=300,n_events=20000")
-    add_csv(command, data)
-    command.add_argument("--split", metavar="NAME", help=", ".join(SPLITS))
+    add_data(command)
     command.add_argument("--epochs", type=positive(int), default=50, help="at most (default: 50)")
     command.add_argument("--batch-size", type=positive(int), default=2048, metavar="N", help="default: 2048")
     command.add_argument("--learning-rate", type=positive(float), default=0.01, metavar="RATE", help="default: 0.01")
@@ -48,11 +44,11 @@ def train(args):
     dataset = load_data(source)
     split_name = args.split or default_split(dataset)
     split = cut(dataset, split_name)
-    metrics = list(RATING_METRICS if args.model in RATING_MODELS else rb.evaluation.METRICS)
-    if args.model in RATING_MODELS:
-        validation = None if split.validation is None else rated(split.validation, dataset.name)
-        split = replace(split, test=rated(split.test, dataset.name), validation=validation)
-    watched = None if split.validation is None else "RMSE" if args.model in RATING_MODELS else "NDCG@10"
+    of_ratings = args.model in rb.models.RATING_MODELS
+    metrics = list(RATING_METRICS if of_ratings else rb.evaluation.METRICS)
+    if of_ratings:
+        split = rated_split(split)
+    watched = None if split.validation is None else "RMSE" if of_ratings else "NDCG@10"
     if watched is None:
         note(f"The split {split.name!r} has no validation part: nothing can stop training before its last epoch.")
     name = Path(source["csv"]).stem if args.csv else dataset.name.partition(":")[0]

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 from recbook.data.dataset import Dataset
 from recbook.data.frames import from_csv, from_frame, from_parquet
+from recbook.data.shop.returning import Returning
+from recbook.data.shop.showing import Showing
 from recbook.data.shop.visits import visits
 from recbook.data.splits import (Cases, Context, Split, by_ratio, by_time, everything, leave_last_out, random_folds,
                                  rating_split, split_from_parts, strong_generalisation)
 
-__all__ = ["Cases", "Context", "Dataset", "Split", "by_ratio", "by_time", "everything", "from_csv", "from_frame",
-           "from_parquet", "leave_last_out", "load", "random_folds", "rating_split", "split_from_parts", "strong_generalisation",
-           "visits"]
+__all__ = ["Cases", "Context", "Dataset", "Returning", "ShopEnv", "Showing", "Split", "by_ratio", "by_time", "everything",
+           "from_csv", "from_frame", "from_parquet", "leave_last_out", "load", "random_folds", "rating_split", "split_from_parts",
+           "strong_generalisation", "visits"]
 
 
 def load(name, **options):
@@ -52,3 +54,11 @@ def load(name, **options):
     source = find_source(name)
     files = Files(source)
     return replace(source.read(files, **options), files=files.sha256)
+
+
+def __getattr__(name):
+    if name == "ShopEnv":                                               # gymnasium is loaded by who uses it
+        from recbook.data.shop.environment import ShopEnv
+
+        return ShopEnv
+    raise AttributeError(f"module 'recbook.data' has no attribute {name!r}")

@@ -6,7 +6,7 @@ Nothing is redistributed: the files go from the provider to the reader's machine
 """
 
 from recbook.data.files import Download, Source
-from recbook.data.readers import amazon, movielens, papers, sessions, social
+from recbook.data.readers import amazon, movielens, papers, sessions, shown, social
 from recbook.errors import UnknownName
 
 GROUPLENS = "https://files.grouplens.org/datasets"
@@ -157,6 +157,13 @@ SOURCES = (
                          "6738f48195667ff03caaab4d32ca9a3133d8cc026b7c3cdaf6ce1010e913c59c"),
     ),
     Source(
+        "coat", shown.coat,
+        page="https://www.cs.cornell.edu/~schnabts/mnar/",
+        terms="None is stated with the files; offered by the authors for research.",
+        citation="T. Schnabel, A. Swaminathan, A. Singh, N. Chandak, T. Joachims. Recommendations as Treatments: Debiasing "
+                 "Learning and Evaluation. ICML 2016.",
+    ),
+    Source(
         "ciao", social.ciao,
         page="https://www.cse.msu.edu/~tangjili/datasetcode/truststudy.htm",
         terms="Research; cite; no formal licence is known.",
@@ -165,6 +172,14 @@ SOURCES = (
 )
 
 CATALOG = {source.name: source for source in SOURCES}
+
+DECISIONS = Source(             # no log of who met what, but of what was shown: `open_bandit` reads it
+    "open-bandit-small", shown.open_bandit,
+    page="https://research.zozo.com/data.html (here the small version, that of the package obp 0.4.1)",
+    terms="CC BY 4.0.",
+    citation="Y. Saito, S. Aihara, M. Matsutani, Y. Narita. Open Bandit Dataset and Pipeline: Towards Realistic and "
+             "Reproducible Off-Policy Evaluation. NeurIPS Datasets and Benchmarks 2021.",
+)
 
 ALIASES = {
     "amazon-beauty": "amazon-beauty-2014",

@@ -204,12 +204,36 @@ class Cases:
 
     def again(self):
         """Whether each right item stands in the history that its case is given, an item met *again*: (P,) of bool."""
+        return self.stands(self.case, self.target)
+
+    def met(self, items):
+        """Whether each of items (N, k) stands in the history that its case is given: (N, k) of bool. -1 never does."""
+        case = np.repeat(np.arange(len(self)), items.shape[1])
+        return self.stands(case, items.ravel()).reshape(items.shape)
+
+    def stands(self, case, items):
+        """Whether items (P,) stand in the histories of cases with these numbers (P,): (P,) of bool."""
         log = self.log
         pairs = pd.DataFrame({"user": log.users, "item": log.items, "row": np.arange(len(log.items))})
         first = pairs.drop_duplicates(["user", "item"])                 # the first time that a user met an item
-        asked = pd.DataFrame({"user": self.users[self.case], "item": self.target})
+        asked = pd.DataFrame({"user": self.users[case], "item": items})
         row = asked.merge(first, how="left", on=["user", "item"])["row"].to_numpy()     # NaN: never
-        return row < self.ends[self.case]
+        return row < self.ends[case]
+
+    def followed(self, k):
+        """The next k events after each history, in their order: items (N, k), -1 after the last.
+
+        They are the log's, or, where the log ends with the history, the answers.
+        """
+        def cut(items, starts, ends):
+            place = starts[:, None] + np.arange(k)
+            there = place < ends[:, None]
+            return np.where(there, items[np.where(there, place, 0)], -1)
+
+        goes_on = self.ends < self.log.starts[self.users + 1]
+        answers = np.searchsorted(self.case, np.arange(len(self) + 1))
+        return np.where(goes_on[:, None], cut(self.log.items, self.ends, self.log.starts[self.users + 1]),
+                        cut(self.target, answers[:-1], answers[1:]))
 
     def subset(self, keep):
         """Only the cases where the boolean array `keep` (N,) is true: a slice of users to look at closely."""

@@ -36,7 +36,7 @@ class Graph(nn.Module):
         self.model = copy.deepcopy(model).cpu().float().eval()
         if isinstance(model, models.ContentGRU):
             self.settle("answers")
-        if isinstance(model, models.AutoRec) and model.by == "item":
+        if isinstance(model, (models.AutoRec, models.CFGAN)) and model.by == "item":
             self.settle("codes_of_items")
 
     @torch.no_grad()
@@ -74,6 +74,15 @@ class Pooled(Graph):
         pooled = self.model.states(context).masked_fill(~real, torch.finfo(torch.float).min).amax(1)    # (B, D)
         state = torch.where(real.any(1), pooled, 0)
         return state @ self.model.item.weight.T + self.model.item_bias
+
+
+class FirstWritten(Graph):
+    """Writer: the first item of a list, nothing written before it."""
+
+    def scores(self, context):
+        nothing = torch.full_like(context.items[:, :1], -1)
+        questions, _ = self.model.decode(self.model.read(context), nothing)                     # (B, 1, D)
+        return questions[:, 0] @ self.model.item.weight.T + self.model.item_bias
 
 
 class Attentive(Graph):
@@ -179,6 +188,7 @@ FORMS = {                                                               # a mode
     models.PersonalPopularity: Graph,
     models.Popularity: Counted,
     models.MaxPooledRNN: Pooled,
+    models.Writer: FirstWritten,
     models.AttentiveGRU: Attentive,
     models.neumf.NeuralModel: Neural,
     models.SVDPlusPlus: Implicit,
@@ -186,7 +196,7 @@ FORMS = {                                                               # a mode
     models.IALS: SolvedUser,
     models.autoencoders.Clicks: Rows,
 }
-AS_IT_IS = (models.Bias, models.EASE, models.PureSVD, models.Item2Vec, models.ContentProfile,
+AS_IT_IS = (models.Bias, models.EASE, models.PureSVD, models.Item2Vec, models.ContentProfile, models.IRGAN, models.CFGAN,
             models.factorization.MatrixFactorization, models.SequenceModel, models.Caser, models.ContentGRU)
 WHY_NOT = {
     models.UserKNN: "its scores look up what every training user met, which is data and no weights: ItemKNN can be exported",

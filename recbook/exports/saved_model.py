@@ -50,7 +50,7 @@ def inputs_of(model):
     """What the graph is told, by the names of a `Context`'s fields."""
     ratings = isinstance(model, twins.AutoRec) and model.by == "user"
     users = any(weight.name.startswith(("user", "known_of_user")) for weight in model.weights) or isinstance(
-        model, NeuralModel) or isinstance(model, twins.AutoRec) and not ratings
+        model, (NeuralModel, twins.IRGAN)) or isinstance(model, (twins.AutoRec, twins.CFGAN)) and model.by == "item"
     wanted = {"users": users, "items": model.reads != 0, "behaviours": getattr(model, "behaviours", False), "ratings": ratings,
               "times": getattr(model, "pauses", False), "now": getattr(model, "pauses", False)}
     return [name for name in TYPES if wanted[name]]
@@ -149,7 +149,29 @@ def of_ratings(model, told):
     return model.stretched(products(code, model.decoder, None) + model.output_bias)
 
 
+def of_generator(model, told):
+    """IRGAN: the generator ranks."""
+    return model.liking(model.generator, told["users"])
+
+
+def of_written_row(model, told):
+    """CFGAN: the logits of the row that the generator writes."""
+    if model.by == "item":
+        row = np.repeat(np.arange(model.n_items), np.diff(model.facts["starts"]))
+        vectors = model.code(model.filled(row, model.facts["columns"], model.n_items))
+        return products(rows(model.decoder, told["users"]), vectors, None) + rows(model.output_bias, told["users"])[:, None]
+    met = tf.reduce_max(tf.one_hot(told["items"], model.n_items, dtype=model.encoder.dtype), axis=1)        # (B, N)
+    return products(model.code(met), model.decoder, None) + model.output_bias
+
+
+def of_writer(model, told):
+    """Writer: the first item of a list, nothing written before it."""
+    questions, _ = model.decode(model.read(told), ops.full_like(told["items"][:, :1], -1))
+    return products(questions[:, 0], model.item, None) + model.item_bias
+
+
 FORMS = {                                                               # the first that fits
+    twins.Writer: of_writer,
     twins.AttentiveGRU: of_attention,
     SequenceModel: of_sequence,
     twins.Caser: of_picture,
@@ -159,6 +181,8 @@ FORMS = {                                                               # the fi
     twins.Item2Vec: of_neighbourhood,
     Clicks: of_clicks,
     twins.AutoRec: of_ratings,
+    twins.IRGAN: of_generator,
+    twins.CFGAN: of_written_row,
 }
 
 

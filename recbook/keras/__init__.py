@@ -27,6 +27,7 @@ if keras.config.backend() != "tensorflow":
     raise ImportError(f"The Keras models run on TensorFlow; Keras is set to {keras.config.backend()}: "
                       "start Python with KERAS_BACKEND=tensorflow.")
 
+from recbook.keras.adversarial import AMF, CFGAN, IRGAN
 from recbook.keras.attention import NARM, AttentiveGRU
 from recbook.keras.autoencoders import AutoRec, MultDAE, MultVAE
 from recbook.keras.base import Recommender
@@ -38,3 +39,4 @@ from recbook.keras.item2vec import Item2Vec
 from recbook.keras.neumf import GMF, MLP, NeuMF
 from recbook.keras.recurrent import GRU4Rec, MaxPooledRNN
 from recbook.keras.self_attention import SASRec
+from recbook.keras.writer import Writer

@@ -1,6 +1,7 @@
 """The models of the book, one family a file. `MODELS` lists them by the names that the command line takes."""
 
 from recbook.errors import UnknownName
+from recbook.models.adversarial import AMF, CFGAN, IRGAN
 from recbook.models.attention import NARM, AttentiveGRU
 from recbook.models.autoencoders import AutoRec, MultDAE, MultVAE
 from recbook.models.base import Recommender
@@ -21,6 +22,7 @@ from recbook.models.recurrent import GRU4Rec, MaxPooledRNN
 from recbook.models.self_attention import SASRec
 from recbook.models.sequence import SequenceModel
 from recbook.models.social import Friends
+from recbook.models.writer import Writer
 
 MODELS = {
     "popularity": Popularity,
@@ -42,6 +44,10 @@ MODELS = {
     "autorec": AutoRec,
     "mult-dae": MultDAE,
     "mult-vae": MultVAE,
+    "irgan": IRGAN,
+    "cfgan": CFGAN,
+    "amf": AMF,
+    "writer": Writer,
     "ials": IALS,
     "pure-svd": PureSVD,
     "ease": EASE,
@@ -54,6 +60,7 @@ MODELS = {
     "content-profile": ContentProfile,
     "content-gru": ContentGRU,
 }
+RATING_MODELS = ("bias", "funk-svd", "svd++", "knn-baseline", "autorec")  # they learn ratings, and are judged by them
 
 
 def find_model(name):

@@ -215,10 +215,8 @@ class Clicks(Recommender):
 
 
 def surprise(logits, row, item):
-    """Minus the logarithm of the probability of each row's items (E,) under its softmax (B, N); their mean over rows."""
-    met = torch.zeros_like(logits)
-    met[row, item] = 1
-    return -(met * logits.log_softmax(1)).sum(1).mean()
+    """Minus the logarithm of the probability of each row's items (E,), distinct, under its softmax (B, N); mean over rows."""
+    return -logits.log_softmax(1)[row, item].sum() / len(logits)
 
 
 class MultDAE(Clicks):

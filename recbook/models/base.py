@@ -15,8 +15,9 @@ from recbook.settings import check, checked
 class Recommender(nn.Module):
     """A model that ranks items: what all models can do.
 
-    A subclass has `scores`, and either `loss(batch)`, a number to bring down, with the `batches` it trains on, or a
-    closed form: `fit(split)`, which returns the model. Every argument of its constructor is kept as an attribute of the
+    A subclass has `scores`, and either `loss(batch)`, a number to bring down (in a game {side: number}, where `side` is
+    the attribute that holds that side's weights), with the `batches` it trains on, or a closed form: `fit(split)`, which
+    returns the model. Every argument of its constructor is kept as an attribute of the
     same name; a checkpoint stores these.
 
     Attributes

@@ -110,11 +110,9 @@ class Observer(Recommender):
             item, behaviour, rating, time = item[going], behaviour[going], rating[going], time[going]
             self.pause(belief, state, prior, time - last_time[going], np.full(len(item), step == 0))
             state.season[going] = world.season(time)[:, None, None]
-            cells = State(*(value[going].ravel() for value in vars(state).values()))
-            evidence = world.likelihood(np.repeat(item, visits * kinds), cells).reshape(belief[going].shape)
-            cart = world.cart_probability(slice(None), item).T          # (B, tastes)
-            category, rows = world.item_category[item], np.arange(len(item))
+            evidence = self.evidence(item, State(*(value[going] for value in vars(state).values())))
             if self.behaviours:
+                cart = world.cart_probability(slice(None), item).T      # (B, tastes)
                 told = np.where((behaviour == VIEW)[:, None], 1 - cart, cart)
                 told = np.where(owned.has(going, item)[:, None], 1.0, told)
                 if self.ratings:
@@ -128,27 +126,67 @@ class Observer(Recommender):
             if self.behaviours:
                 buyers = np.flatnonzero(behaviour == PURCHASE)
                 owned.add(buyers, item[buyers])
-                state.bought[buyers] = category[buyers, None, None]
-            else:
-                buys = (cart * world.buy_probability(item)[:, None])[:, None, None]             # (B, 1, 1, tastes)
-                bought = belief[going] * buys
-                earlier = looks[rows, item][:, None, None, None]
-                bought[:, :, :-1] *= (1 - buys) ** earlier              # not bought at an earlier look
-                belief[going] -= bought
-                belief[rows, :, category] += bought.sum(2)
-                looks[rows, item] += 1
-            if not self.pauses:                                         # one more thing was seen in the visit
-                belief[going, 2] += belief[going, 1]
-                belief[going, 1], belief[going, 0] = belief[going, 0], 0
-            seen = min(1, visits - 1)
-            state.before_last[going, -1] = state.last[going, -1]
-            state.last[going, seen:] = category[:, None, None]
-            state.style[going, seen:] = world.item_style[item][:, None, None]
+                state.bought[buyers] = world.item_category[item[buyers], None, None]
+            self.look(belief[going], State(*(value[going] for value in vars(state).values())), item, looks[going])
             last_time[going] = time
         self.pause(belief, state, prior, now - last_time, length[order] == 0)
         state.season[:] = world.season(now)[:, None, None]
         back = np.argsort(order)
         return belief[back], state.at(back)
+
+    def look(self, belief, state, item, looks):
+        """The items (B,) were looked at: in place, belief and state after it, with what of it is hidden.
+
+        looks (B, n_items) : how often each item was looked at before.
+        """
+        world, rows, category = self.world, np.arange(len(item)), self.world.item_category[item]
+        if not self.behaviours:
+            cart = world.cart_probability(slice(None), item).T          # (B, tastes)
+            buys = (cart * world.buy_probability(item)[:, None])[:, None, None]                 # (B, 1, 1, tastes)
+            bought = belief * buys
+            earlier = looks[rows, item][:, None, None, None]
+            bought[:, :, :-1] *= (1 - buys) ** earlier                  # not bought at an earlier look
+            belief -= bought
+            belief[rows, :, category] += bought.sum(2)
+            looks[rows, item] += 1
+        if not self.pauses:                                             # one more thing was seen in the visit
+            belief[:, 2] += belief[:, 1]
+            belief[:, 1], belief[:, 0] = belief[:, 0], 0
+        seen = min(1, belief.shape[1] - 1)
+        state.before_last[:, -1] = state.last[:, -1]
+        state.last[:, seen:] = category[:, None, None]
+        state.style[:, seen:] = world.item_style[item][:, None, None]
+
+    def following(self, context):
+        """What `recbook.write` asks: the true log probability of each item after a history and what was written.
+
+        Of lists it is exact only if it is told neither behaviours nor pauses: nobody knows of what has not happened yet
+        whether it will be bought, or when. The season is that of the question.
+        """
+        if self.behaviours or self.pauses:
+            raise ModelError("What is written has not happened: nobody knows whether it will be bought, or when. "
+                             "Observer(dataset, behaviours=False, ratings=False, pauses=False) writes.")
+        belief, state = self.read(context)
+        looks = counts_of(context.items.numpy(), len(self.world.item_category))
+        prior = self.world.prior[context.users.numpy()]
+
+        def following(rows, written):
+            rows = rows.numpy()
+            now, cells, met = belief[rows], state.at(rows), looks[rows]             # copies
+            for item in written.numpy().T:
+                now *= self.evidence(item, cells)
+                now /= np.maximum(now.sum((1, 2, 3), keepdims=True), np.finfo(float).tiny)      # 0: not on sale
+                self.look(now, cells, item, met)
+                self.pause(now, cells, prior[rows], np.zeros(len(rows)), np.zeros(len(rows), dtype=bool))
+            return torch.from_numpy(self.next_item(now, cells)).log()   # -inf: not on sale
+
+        return following
+
+    def evidence(self, item, state):
+        """Probability of the items (B,) that came next, in each hidden case: (B, P, K, n_tastes)."""
+        shape = state.last.shape
+        cells = State(*(value.ravel() for value in vars(state).values()))
+        return self.world.likelihood(np.repeat(item, shape[1] * shape[2]), cells).reshape(*shape, self.world.prior.shape[1])
 
     def pause(self, belief, state, prior, seconds, first):
         """After a pause (B,) a visit may begin: the taste may be drawn anew, and what was seen no longer pulls.
@@ -233,6 +271,14 @@ class Oracle(Observer):
     def belief(self, context, belief):
         taste = self.dataset.truth.taste_at(context.users.numpy(), context.now.numpy())
         return np.eye(belief.shape[1])[taste]
+
+
+def counts_of(items, n_items):
+    """How often each item stands in histories (B, L), padded with -1: (B, n_items)."""
+    row, step = (items >= 0).nonzero()
+    found = np.zeros((len(items), n_items), dtype=np.int16)
+    np.add.at(found, (row, items[row, step]), 1)
+    return found
 
 
 def expected_ndcg(probabilities, k=10):

@@ -16,6 +16,29 @@ EASE.fit = fit
 """
 
 
+SHUFFLED_ROWS = """
+import torch
+from recbook.data.batches import Rows
+prepare = Rows.prepare
+def shuffled(self, split, device="cpu"):
+    prepare(self, split, device)
+    self.items = self.items[torch.randperm(len(self.items))]
+    return self
+Rows.prepare = shuffled
+"""
+
+FROZEN = """
+import recbook.training
+sound_fit = recbook.training.fit
+def broken_fit(model, split, **options):
+    for table in ("encoder", "decoder"):
+        if hasattr(model, table):
+            getattr(model, table).weight.requires_grad_(False)
+    return sound_fit(model, split, **options)
+recbook.training.fit = broken_fit
+"""
+
+
 def pulled(weight):
     """The divergence counts this much in every Mult-VAE, whatever its beta."""
     return f"""
@@ -31,5 +54,7 @@ TAKEN_OUT = [
 
 RIVALS = [
     ("the diagonal allowed", "alone['penalty 1, zero diagonal'] > 2 * alone['penalty 1']", DIAGONAL_ALLOWED),
+    ("somebody else's clicks", "result.better(name, than='personal popularity')", SHUFFLED_ROWS),
+    ("layers that do not learn", "result.better(name, than='personal popularity')", FROZEN),
     ("a huge pull on every code", "quality[0.2] > 1.5 * quality[30.0]", pulled(30.0)),
 ]

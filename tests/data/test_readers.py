@@ -8,7 +8,9 @@ import pytest
 from scipy.io import savemat
 
 from recbook.data import load
-from recbook.data.catalog import ALIASES, CATALOG
+from recbook.data.catalog import ALIASES, CATALOG, DECISIONS
+from recbook.data.files import Files
+from recbook.data.readers.shown import coat_propensities
 from recbook.errors import DataError, UnknownName
 
 
@@ -372,8 +374,46 @@ def test_an_unknown_name_is_answered_with_the_nearest():
         load("ml1m")
 
 
+# ------------------------------------------------------------------------------------------------ what was shown
+
+
+COAT = {"train.ascii": "5 0 2\n0 3 0\n", "test.ascii": "0 1 0\n4 0 0\n", "propensities.ascii": ".1 .2 .3\n.4 .5 .6\n",
+        "user_features.ascii": "1 0\n0 1\n", "user_features_map.txt": "gender:men\ngender:women",
+        "item_features.ascii": "1\n0\n1\n", "item_features_map.txt": "color:red"}
+
+
+def test_coat_trains_on_what_was_chosen_and_tests_what_was_drawn(write):
+    dataset = load(write("coat", COAT))
+    split = dataset.published
+    assert rows(dataset, "user", "item", "rating") == [(0, 0, 5.0), (0, 2, 2.0), (0, 1, 1.0), (1, 1, 3.0), (1, 0, 4.0)]
+    assert split.train["rating"].tolist() == [5, 2, 3] and split.test.rating.tolist() == [1, 4]
+    assert dataset.users["gender:women"].tolist() == [0, 1] and dataset.items["color:red"].tolist() == [1, 0, 1]
+    chances = coat_propensities(Files(CATALOG["coat"]))
+    assert chances.tolist() == [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]
+
+
+@pytest.mark.parametrize("file, content, says", [
+    ("train.ascii", "5 0 2\n0 3\n", "train.ascii, line 2: 2 numbers, and 3 in the first"),
+    ("train.ascii", "5 0 x\n0 3 0\n", "train.ascii: could not convert"),
+    ("item_features.ascii", "1\n0\n", "2 rows of 1 features, and not 3 rows of the 1"),
+])
+def test_a_damaged_coat_is_refused(write, file, content, says):
+    with pytest.raises(DataError, match=says):
+        load(write("coat", COAT | {file: content}))
+
+
+def test_open_bandit_is_a_log_of_decisions_in_the_order_of_time(write):
+    log = (",timestamp,item_id,position,click,propensity_score,user_feature_0\n"
+           "0,2019-11-24 00:00:02,7,1,0,.5,a\n1,2019-11-24 00:00:01,3,2,1,.25,b\n")
+    write("open-bandit-small", {"bts/men/men.csv": log, "bts/men/item_context.csv": ",item_id,item_feature_0\n0,3,.5\n1,7,.1\n"})
+    files = Files(DECISIONS)
+    frame, items = DECISIONS.read(files, "bts", "men")
+    assert frame[["action", "position", "reward", "propensity"]].values.tolist() == [[3, 2, 1, 0.25], [7, 1, 0, 0.5]]
+    assert items["item_id"].tolist() == [3, 7] and set(files.sha256) == {"bts/men/men.csv", "bts/men/item_context.csv"}
+
+
 def test_every_source_says_where_it_comes_from_and_every_alias_leads_to_one():
-    for source in CATALOG.values():
+    for source in (*CATALOG.values(), DECISIONS):
         assert source.page.startswith("https://") and source.terms and source.citation
         for download in [source.archive, *source.downloads.values()]:
             assert download is None or (download.url.startswith("https://") and len(download.sha256) == 64)

@@ -50,6 +50,8 @@ def test_counts_agree_with_the_readme(name):
     log = dataset.interactions
     if name == "diginetica-sessions":      # the README counts its training sessions; the test sessions are users too
         log = dataset.published.train_and_validation
+    elif name == "coat":                   # and of Coat what people chose
+        log = dataset.published.train
     assert (log["user"].nunique(), dataset.n_items, len(log)) == counted()[name]
     assert set(log["item"]) == set(range(dataset.n_items))
     assert dataset.files and all(len(sha256) == 64 for sha256 in dataset.files.values())
@@ -134,6 +136,12 @@ def test_diginetica_asks_the_published_examples():
     assert len(split.test) == 60_858
     assert len(np.unique(split.test.users)) == 15_963
     assert split.test.masked is None and split.test.ends.max() <= len(split.test.log.items)
+
+
+def test_coats_that_were_chosen_are_liked_better_than_those_that_were_drawn():
+    split = real("coat").published
+    assert len(split.train) == 290 * 24 and len(split.test.rating) == 290 * 16
+    assert round(split.train["rating"].mean(), 2) == 2.61 and round(split.test.rating.mean(), 2) == 2.23
 
 
 def test_taobao_counts_behaviours_and_keeps_strange_times():

@@ -72,3 +72,11 @@ def assert_same_steps(model, twin, split, epochs):
     for weight, value in model.state_dict().items():
         assert_allclose(weights[weight], value.numpy(), err_msg=weight, **EXACT)
     assert recbook.evaluate(twin, split.test)["NDCG@10"] == recbook.evaluate(model, split.test)["NDCG@10"]
+
+
+def assert_same_scores(model, twin, context, items):
+    """The scores of a PyTorch model are those of the twin, which are an array; items: None, or lists (C,) or (B, C)."""
+    items = None if items is None else torch.tensor(items)
+    scores = twin.scores(context, items)
+    assert isinstance(scores, np.ndarray)
+    assert_allclose(scores, model.eval().scores(context, items).detach().numpy(), **EXACT)

@@ -12,7 +12,7 @@ import recbook
 import recbook.keras
 from recbook.data.splits import Context
 from recbook.errors import ModelError, RecbookError
-from tests.keras.parity import EXACT, assert_same_steps
+from tests.keras.parity import EXACT, assert_same_scores, assert_same_steps
 
 N_USERS, N_ITEMS = 60, 40
 MAKE = {
@@ -87,10 +87,7 @@ def test_scores_are_those_of_the_twin(kind, items, split):
     model, twin = twins(kind, split)
     context = Context(users=torch.tensor([7, 0, 59]), items=torch.tensor([[1, 2, 1], [4, 8, -1], [-1, -1, -1]]),
                       ratings=torch.tensor([[1.0, 3, 5], [2, np.nan, np.nan], [np.nan] * 3]))
-    items = None if items is None else torch.tensor(items)
-    scores = twin.scores(context, items)
-    assert isinstance(scores, np.ndarray)
-    assert_allclose(scores, model.eval().scores(context, items).detach().numpy(), **EXACT)
+    assert_same_scores(model, twin, context, items)
 
 
 @pytest.mark.parametrize("kind", MAKE)

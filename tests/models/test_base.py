@@ -182,8 +182,8 @@ def test_no_setting_that_cannot_be_gets_into_a_model(name):
 
 
 def test_every_setting_of_every_model_has_a_kind():
-    """Those that name something (a cell, a similarity) are checked where the names are."""
-    named = {"cell", "similarity", "keeps", "by", "text"}
+    """Those that name something (a cell, a similarity, a kind of change) are checked where the names are."""
+    named = {"cell", "similarity", "keeps", "by", "text", "change"}
     settings = {setting for cls in MODELS.values() for setting in inspect.signature(cls).parameters}
     assert settings - set(SETTINGS) == named
 

@@ -1,5 +1,8 @@
 """A closed form solves its own equations: checked against dense linear algebra."""
 
+import importlib
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -183,6 +186,17 @@ def test_short_histories_are_solved_as_long_ones_are():
     before = model.scores(recbook.Context(items=items))
     model.item.mul_(2)                                                  # what was kept of the old vectors is not used
     assert not torch.allclose(model.scores(recbook.Context(items=items)), before)
+
+
+def test_ease_solved_from_the_users_side_is_ease():
+    """Also where some users trained on nothing: they have no row, and nobody asks about them."""
+    frame = pd.DataFrame({"user": [0, 0, 1, 1, 1, 3, 3, 2], "item": [0, 1, 1, 2, 3, 0, 3, 4]})
+    split = recbook.everything(recbook.from_frame(frame))
+    split = replace(split, train=split.train[split.train["user"] != 2])
+    ours = importlib.import_module("experiments.gowalla").EASEByUsers(4, 5, l2=0.7).fit(split)
+    users = torch.tensor([3, 0, 1])
+    met = torch.from_numpy(split.matrix()[users.numpy()].toarray())
+    assert_close(ours.scores(Context(users=users)), met @ EASE(4, 5, l2=0.7).fit(split).weight)
 
 
 def test_ease_says_how_much_memory_it_needs(monkeypatch):

@@ -100,7 +100,8 @@ class Life:
 
     def __init__(self, number, address, user, lists):
         self.number, self.address, self.user, self.lists = number, address, user, lists
-        self.events, self.requests, self.wrong, self.swaps, self.on_its_way = [], [], [], [], None
+        self.events, self.requests, self.wrong, self.swaps = [], [], [], []
+        self.on_its_way, self.begun, self.killed = None, 0.0, 0.0
 
     def until_killed(self, act):
         """Act again and again until nobody answers."""
@@ -130,7 +131,7 @@ class Life:
 
     def swap(self):
         def act(client, turn):
-            self.on_its_way = tuple(PENALTIES)[turn % 2]
+            self.on_its_way, self.begun = tuple(PENALTIES)[turn % 2], time.perf_counter()
             client.post("/versions", json={"name": self.on_its_way}).raise_for_status()
             self.swaps.append(self.on_its_way)
             self.on_its_way = None
@@ -144,9 +145,12 @@ class Life:
         for thread in threads:
             thread.start()
         time.sleep(seconds)
+        self.killed = time.perf_counter()
         running.kill()
         for thread in threads:
             thread.join()
+        if self.begun > self.killed:                                    # asked for when nobody was there any more
+            self.on_its_way = None
 
     def lost(self, address):
         """What the next service does not know of it: how many events, and how many changes of the version."""

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -16,6 +16,8 @@ from recbook.models import MODELS
 
 pytest.importorskip("onnxscript")
 import onnxruntime
+
+from torch.onnx._internal.exporter import _registration
 
 from recbook.exports.graphs import graph_of, inputs_of, random_context
 from recbook.exports.onnx_file import scores_of
@@ -36,6 +38,14 @@ OTHERS = {                                                              # settin
     "the last five": partial(rb.EASE, reads=5),
     "words and the user's profile": partial(rb.ContentGRU, dim=6, hidden=8, length=8, text="bag", profile=("city",)),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_registry():
+    """PyTorch's exporter parses the sources of its five hundred operators each time: here once, which halves these tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_registration.ONNXRegistry, "from_torchlib", staticmethod(cache(_registration.ONNXRegistry.from_torchlib)))
+        yield
 
 
 @pytest.fixture(scope="module")

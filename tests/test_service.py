@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import runpy
 import shutil
 import signal
 import socket
@@ -37,6 +38,7 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 ROOT = Path(__file__).resolve().parents[1]
+kills = runpy.run_path(str(ROOT / "benchmarks" / "service_kills.py"))["kills"]
 REDIS = shutil.which("redis-server")
 NEEDED = os.environ.get("RECBOOK_NEEDS_REDIS") == "1"
 TEAS = [f"t{number:02}" for number in range(12)]
@@ -614,6 +616,16 @@ def test_a_killed_service_has_every_event_that_it_accepted(run):
         assert told.json() == {"accepted": 0, "known": 9}
         child.send_signal(signal.SIGINT)
         assert child.wait(20) in (0, 130)
+
+
+def test_killed_in_the_middle_of_swaps_it_loses_nothing_and_serves_whole_models(tmp_path):
+    """`benchmarks/service_kills.py`, which kills fifty, on a small shop and twice."""
+    shop = rb.load("shop", n_users=60, n_items=48, n_events=2000)
+    measured = kills(shop, tmp_path, 2, say=lambda line: None)["measured"]
+    counts = {name: one["value"] for name, one in measured.items()}
+    assert counts["kills"] == 2 and min(counts[f"{what} accepted"] for what in ("events", "swaps")) > 0 < counts["lists answered"]
+    for what in ("events lost", "events kept twice", "lists not kept", "lists of no model", "swaps lost"):
+        assert counts[what] == 0, what
 
 
 def test_serve_says_in_one_line_what_is_wrong(run, tmp_path, capsys, monkeypatch):

@@ -4,11 +4,12 @@ Run by itself, three minutes. A service on the shop with its store in SQLite, in
 those who ask. Fifty times it begins, and within two seconds it is killed (SIGKILL), at a random moment, while
 - two tellers report events, one a request;
 - an asker asks for the lists of customers of whom no event is reported;
-- somebody else has the service load the one or the other of two models, again and again.
+- somebody else has the service load three models in turn, again and again. (It keeps the one that answered last: of two none
+  would be loaded.)
 The next one begins with the same store. Checked is, of each life, by the next: every event that was answered with 200 is
 known and counts once; every list that was answered is kept as an impression; the version that answers is the one that was
 answered with 200 last, or the one that was asked for when the kill came; and every list is, item by item, the one that one
-of the two models gives, the one by whose name it goes.
+of the models gives, the one by whose name it goes.
 """
 
 import json
@@ -28,25 +29,27 @@ TITLE = "The service killed under load"
 PROTOCOL = ("recbook serve on the shop, SQLite, on the same machine as those who ask; SIGKILL at a random moment within two "
             "seconds, while events are reported, lists asked for and models loaded; each life is checked by the next")
 KILLS, TELLERS, ASKED, K, PAUSE = 50, 2, 20, 10, 0.02
-PENALTIES = {"one": 1.0, "other": 5000.0}                               # of EASE: two models whose lists differ
+VERSIONS = ("ease", "item-knn", "rp3beta")
 
 
 def make_runs(dataset, folder):
-    """Two runs, as `recbook train` keeps them; returns the lists of some customers: {version: {user: [item]}}."""
+    """A run of each version, as `recbook train` keeps it; returns what they show some customers, to each of whom every one
+    of them shows another list: {user: {version: [item]}}."""
     import recbook
+    from recbook.models import MODELS
     from recbook.probes import probe
 
-    lists = {}
-    for name, penalty in PENALTIES.items():
-        model = recbook.EASE(dataset.n_users, dataset.n_items, l2=penalty).fit(recbook.everything(dataset))
-        recbook.save_model(model, folder / name, name="ease", source={"dataset": dataset.name}, files=dataset.files,
+    lists = {user: {} for user in range(min(dataset.n_users, 10 * ASKED))}
+    for name in VERSIONS:
+        model = MODELS[name](dataset.n_users, dataset.n_items).fit(recbook.everything(dataset))
+        recbook.save_model(model, folder / name, name=name, source={"dataset": dataset.name}, files=dataset.files,
                            probe=probe(model, dataset))
-        lists[name] = {}
-        for user in range(ASKED):
+        for user in lists:
             history = dataset.history(user, model.reads)
             best, _ = model.top(history, K, None if dataset.items_return else history.items)
-            lists[name][user] = [dataset.ids.items[item] for item in best[0].tolist() if item >= 0]
-    return lists
+            lists[user][name] = [dataset.ids.items[item] for item in best[0].tolist() if item >= 0]
+    apart = [user for user, of_user in lists.items() if len({*map(tuple, of_user.values())}) == len(VERSIONS)]
+    return {user: lists[user] for user in apart[:ASKED]}
 
 
 def serve(dataset, folder, name, listening):
@@ -100,6 +103,7 @@ class Life:
 
     def __init__(self, number, address, user, lists):
         self.number, self.address, self.user, self.lists = number, address, user, lists
+        self.asked, self.items = list(lists), next(iter(lists.values()))[VERSIONS[0]]
         self.events, self.requests, self.wrong, self.swaps = [], [], [], []
         self.on_its_way, self.begun, self.killed = None, 0.0, 0.0
 
@@ -116,22 +120,23 @@ class Life:
 
     def tell(self, teller):
         def act(client, turn):
-            event = {"user": self.user + teller, "item": self.lists["one"][0][turn % K], "id": f"{self.number}-{teller}-{turn}"}
+            event = {"user": self.user + teller, "item": self.items[turn % K], "id": f"{self.number}-{teller}-{turn}"}
             if client.post("/events", json={"events": [event]}).status_code == 200:
                 self.events.append(event)
         self.until_killed(act)
 
     def ask(self):
         def act(client, turn):
-            answer = client.get("/recommend", params={"user": turn % ASKED, "k": K}).raise_for_status().json()
+            user = self.asked[turn % len(self.asked)]
+            answer = client.get("/recommend", params={"user": user, "k": K}).raise_for_status().json()
             self.requests.append(answer["request"])
-            if [one["item"] for one in answer["items"]] != self.lists[answer["version"]][turn % ASKED]:
+            if [one["item"] for one in answer["items"]] != self.lists[user][answer["version"]]:
                 self.wrong.append(answer)
         self.until_killed(act)
 
     def swap(self):
         def act(client, turn):
-            self.on_its_way, self.begun = tuple(PENALTIES)[turn % 2], time.perf_counter()
+            self.on_its_way, self.begun = VERSIONS[(turn + 1) % len(VERSIONS)], time.perf_counter()
             client.post("/versions", json={"name": self.on_its_way}).raise_for_status()
             self.swaps.append(self.on_its_way)
             self.on_its_way = None
@@ -171,11 +176,10 @@ def kills(dataset, folder, count=KILLS, say=print):
     from recbook.service.store import open_store
 
     lists = make_runs(dataset, folder)
-    assert all(lists["one"][user] != lists["other"][user] for user in range(ASKED)), "the models cannot be told apart"
     tellers, moment, lives, ready = dataset.n_users + 1000, random.Random(0), [], []
     events_lost = versions_lost = 0
     for number in range(count + 1):
-        with Running(serve, dataset, folder, "one") as running:
+        with Running(serve, dataset, folder, VERSIONS[0]) as running:
             ready.append(running.seconds)
             if lives:
                 events, versions = lives[-1].lost(running.address)

@@ -532,7 +532,8 @@ def test_where_it_may_be_served():
     with listen("127.0.0.1", 0, None) as taken, pytest.raises(ModelError, match="choose another"):
         taken.listen()
         listen("127.0.0.1", taken.getsockname()[1], None)
-    listen("0.0.0.0", 0, "k" * 20).close()
+    with listen("0.0.0.0", 0, "k" * 20) as listening:
+        assert listening.proto == socket.IPPROTO_TCP                    # else asyncio does not switch Nagle's delay of 40 ms off
 
 
 # ------------------------------------------------------------------------------------------------ what is measured

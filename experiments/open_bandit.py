@@ -39,6 +39,7 @@ METRIC, DRAWN = "clicks per 1,000", "clicks per 1,000, bootstrap"
 SEED = 12345                    # the quick start's
 FOLDS, MOST, DRAWS, REFITS = 3, 10.0, 100_000, 100
 TITLES = {"logged": "the random log itself", "truth": "the log of Thompson sampling", "ips": "IPS",
+          "gain": "IPS less the random log itself, row by row",
           "clipped": f"IPS clipped at {MOST:g}",
           "snips": "SNIPS", "dm": "DM", "dr": "DR", "switch-dr": f"switch-DR at {MOST:g}",
           "dm-number": "DM, the item's number a feature", "dr-number": "DR, the item's number a feature"}
@@ -143,6 +144,8 @@ def measure(campaign, files, refits=REFITS):
     parts = {"logged": (log.reward, ones), "truth": (other.reward, np.ones(len(other.reward))), **rows_of(log, chances)}
     found = {name: {METRIC: estimators.estimate(*part), DRAWN: estimators.estimate(*part, interval="bootstrap")}
              for name, part in parts.items()}
+    weight = chances[log.action, log.position] / log.propensity
+    found["gain"] = {METRIC: estimators.estimate(*estimators.inverse_propensity(log.reward, weight - 1))}
     modelled = rows_of(log, chances, reward_model(log))
     again, rng = {name: [] for name in modelled}, np.random.default_rng(SEED)
     for _ in range(refits):
@@ -158,7 +161,6 @@ def measure(campaign, files, refits=REFITS):
         for name, part in rows_of(log, chances, reward_model(log, "-number")).items():
             if name != "switch-dr":
                 found[f"{name}-number"] = {METRIC: estimators.estimate(*part)}
-    weight = chances[log.action, log.position] / log.propensity
     facts = {"clicks": int(log.reward.sum()), "worth rows": round(estimators.effective_size(weight)),
              "heaviest": round(float(weight.max()), 1)}
     return {name: {metric: {key: 1000 * float(numbers[key]) for key in ("value", "low", "high")}

@@ -13,6 +13,7 @@ NAMES = {
              "everything", "from_csv", "from_frame", "from_parquet", "leave_last_out", "load", "random_folds",
              "strong_generalisation", "visits"),
     "decoding": ("write",),
+    "exports": ("export",),
     "errors": ("DataError", "ModelError", "RecbookError", "UnknownName"),
     "evaluation": ("beyond_accuracy", "compare", "compare_lists", "evaluate", "sample_candidates"),
     "metrics": (),

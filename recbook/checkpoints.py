@@ -90,7 +90,10 @@ def load_model(folder, device="cpu"):
     ids = {what: weights.pop(f"ids.{what}") for what in ("users", "items") if f"ids.{what}" in weights}
     fit_weights(model, weights, folder)
     if ids:
-        model.trained_on = Ids(**{what: json.loads(value.numpy().tobytes()) for what, value in ids.items()})
+        try:
+            model.trained_on = Ids(**{what: json.loads(value.numpy().tobytes()) for what, value in ids.items()})
+        except ValueError:
+            raise ModelError(f"{folder}: the ids beside its weights are damaged.") from None
     return model.to(device).eval(), about
 
 

@@ -1,8 +1,5 @@
 """A chapter must notice when its model is broken: each breakage below makes an assertion of its notebook fail."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import jupytext
@@ -10,6 +7,7 @@ import numpy as np
 import pytest
 
 import recbook as rb
+from tests.forked import server
 
 CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
 
@@ -113,19 +111,23 @@ recbook.models.writer.one_later = lambda items: items
 """
 
 
-def run(chapter, breakage):
+@pytest.fixture(scope="module")
+def run():
+    with server(CHAPTERS) as run:
+        yield run
+
+
+def said(run, chapter, breakage):
     """Run a chapter's code with something broken in it: what it printed on stderr."""
     cells = [cell for cell in jupytext.read(CHAPTERS / "text" / f"{chapter}.md").cells if cell.cell_type == "code"]
     numbered = "\n".join(cell.source for cell in cells)
-    done = subprocess.run([sys.executable, "-"], input=f"{breakage}\n{numbered}\n", cwd=CHAPTERS, capture_output=True,
-                          text=True, env=os.environ | {"MPLBACKEND": "Agg"}, timeout=500)
-    return done.stderr
+    return run(f"{breakage}\n{numbered}\n").stderr
 
 
 @pytest.mark.parametrize("breakage", [POPULARITY, SHUFFLED_LABELS, FROZEN_ITEMS],
                          ids=["popularity in its place", "labels shuffled", "item factors frozen"])
-def test_matrix_factorization_notices(breakage):
-    assert "AssertionError" in run("matrix-factorization", breakage)
+def test_matrix_factorization_notices(run, breakage):
+    assert "AssertionError" in said(run, "matrix-factorization", breakage)
 
 
 @pytest.mark.parametrize("chapter, breakage", [
@@ -135,8 +137,8 @@ def test_matrix_factorization_notices(breakage):
 ], ids=["one tower of NeuMF cut", "histories reversed", "Caser's picture upside down", "causal mask removed",
         "attention made even", "a click is a refusal", "the decoder's attention made even",
         "the teacher's answers leak"])
-def test_the_neural_chapters_notice(chapter, breakage):
-    assert "AssertionError" in run(chapter, breakage)
+def test_the_neural_chapters_notice(run, chapter, breakage):
+    assert "AssertionError" in said(run, chapter, breakage)
 
 
 def test_the_bound_on_bpr_holds_for_five_seeds():

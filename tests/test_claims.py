@@ -6,14 +6,12 @@ And a control notices its rival: put the plain rival where the model was, and th
 import ast
 import importlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import jupytext
 import pytest
 
+from tests.forked import server
 from tests.names import SHOWS, Statement, changes, imported, root, that_change
 
 CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
@@ -31,12 +29,16 @@ print(json.dumps(held))
 """
 
 
-def still_hold(chapter, claims, breakage):
+@pytest.fixture(scope="module")
+def run():
+    with server(CHAPTERS) as run:
+        yield run
+
+
+def still_hold(run, chapter, claims, breakage):
     """Which of some claims hold when the chapter runs in a broken world."""
     statements = needed(cells_of(chapter), claims)
-    program = f"{breakage}\nstatements = {statements!r}\n{RUN}"
-    done = subprocess.run([sys.executable, "-"], input=program, cwd=CHAPTERS, capture_output=True, text=True,
-                          env=os.environ | {"MPLBACKEND": "Agg"}, timeout=500)
+    done = run(f"{breakage}\nstatements = {statements!r}\n{RUN}")
     assert done.returncode == 0, done.stderr
     return [claim for claim, held in json.loads(done.stdout.splitlines()[-1]).items() if held]
 
@@ -113,7 +115,7 @@ def cases():
 
 
 @pytest.mark.parametrize("chapter, claims, breakage, short", list(cases()))
-def test_a_claim_fails_without_its_cause_or_with_a_rival(chapter, claims, breakage, short):
-    assert still_hold(chapter, claims, short + breakage) == []
+def test_a_claim_fails_without_its_cause_or_with_a_rival(run, chapter, claims, breakage, short):
+    assert still_hold(run, chapter, claims, short + breakage) == []
     if short:
-        assert still_hold(chapter, claims, short) == claims
+        assert still_hold(run, chapter, claims, short) == claims

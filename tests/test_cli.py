@@ -20,7 +20,7 @@ from recbook.errors import DataError, ModelError, UnknownName
 ROOT = Path(__file__).resolve().parents[1]
 SHOP = "shop:n_users=300,n_events=20000"
 SUBCOMMANDS = (["data"], ["data", "list"], ["data", "fetch"], ["data", "describe"], ["train"], ["evaluate"],
-               ["recommend"], ["tune"], ["off-policy"], ["experiment"])
+               ["recommend"], ["tune"], ["off-policy"], ["export"], ["serve"], ["experiment"])
 FILMS = ("Alien", "Brazil", "Casablanca", "Diva", "Eraserhead", "Fargo", "Gilda", "Heat")
 
 

@@ -17,7 +17,7 @@ PAGE = (Path(__file__).parents[1] / "chapters" / "api.md").read_text()
 ENTRIES = re.findall(r"^\.\. (?:auto\w+:: recbook\.|data:: )(\w+)\b(?!\.)", PAGE, flags=re.M)
 OVERVIEW = re.findall(r"`(\w+)`", PAGE.partition(".. currentmodule:: recbook")[2].partition("```")[0])
 NEEDS = {"ContentProfile": "sklearn", "ShopEnv": "gymnasium", "ShopFront": "faiss", "Weighted": "sklearn",
-         "from_parquet": "pyarrow", "lists": "pyarrow", "tune": "optuna", "Tuning": "optuna"}
+         "export": "onnxscript", "from_parquet": "pyarrow", "lists": "pyarrow", "tune": "optuna", "Tuning": "optuna"}
 ERRORS = {"DataError", "ModelError", "UnknownName"}
 
 

@@ -30,9 +30,9 @@ LAYERS = (
     ("recbook.__main__",),
     ("recbook.cli", "recbook"),                                         # `recbook` gives out the names of all below
     ("recbook.plots",),
-    ("recbook.serving", "recbook.offline", "recbook.tuning", "recbook.training", "recbook.evaluation", "recbook.results",
-     "recbook.checkpoints", "recbook.metrics",
-     "recbook.off_policy"),
+    ("recbook.service",),
+    ("recbook.serving", "recbook.offline", "recbook.exports", "recbook.tuning", "recbook.training", "recbook.evaluation",
+     "recbook.results", "recbook.checkpoints", "recbook.metrics", "recbook.probes", "recbook.off_policy"),
     ("recbook.policies", "recbook.bandits", "recbook.agents"),
     ("recbook.models", "recbook.keras"),
     ("recbook.decoding",),
@@ -149,11 +149,11 @@ PROMISES = {
     "book": ("gensim", "jupyter_book", "jupyterlab", "jupytext", "matplotlib", "sphinx_book_theme", "sphinx_exercise",
              "sphinx-mathjax-offline", "sphinx_proof", "sklearn", "PIL"),
     "assignments": ("nbgrader", "psutil"),
-    "serving": ("faiss",),
+    "serving": ("faiss", "fastapi", "onnx", "onnxruntime", "onnxscript", "prometheus_client", "redis", "uvicorn"),
     "agents": ("gymnasium",),
     "tables": ("pyarrow",),
     "tune": ("optuna",),
-    "dev": ("duckdb", "hypothesis", "ir_measures", "nbval", "playwright", "polars", "psutil", "pyarrow", "pytest",
+    "dev": ("duckdb", "httpx", "hypothesis", "ir_measures", "nbval", "playwright", "polars", "psutil", "pyarrow", "pytest",
             "pytest_timeout", "xdist", "sklearn"),
 }
 

@@ -11,11 +11,12 @@ import os
 import sys
 import warnings
 
-from recbook.cli import data, evaluate, experiment, off_policy, recommend, train, tune
+from recbook.cli import data, evaluate, experiment, export, off_policy, recommend, serve, train, tune
 from recbook.cli.shared import note
 from recbook.errors import RecbookError
 
-VERBS = (data, train, tune, evaluate, recommend, off_policy, experiment)        # as `recbook --help` lists them
+# As `recbook --help` lists them.
+VERBS = (data, train, tune, evaluate, recommend, off_policy, export, serve, experiment)
 
 
 def make_parser():

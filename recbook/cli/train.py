@@ -67,10 +67,13 @@ def train(args):
             progress=sys.stderr.isatty(), checkpoint=folder)
     except (ValueError, RuntimeError) as problem:  # PyTorch's and SciPy's words for a setting that cannot be
         raise ModelError(f"{args.model} cannot be trained like this: {problem}") from problem
+    from recbook.probes import probe                                    # it needs PyTorch, for which help does not wait
+
     validation = {} if watched is None else measure(model, split.validation, metrics)
     rb.save_model(
         model, folder, name=args.model, source=source, files=dataset.files, split=split_name, metrics=metrics,
-        seed=args.seed, history=json.loads(history.to_json(orient="records")), validation=validation)
+        seed=args.seed, history=json.loads(history.to_json(orient="records")), validation=validation,
+        probe=probe(model, dataset))
     note(f"Saved in {folder}{f' after {len(history)} epochs' if 'loss' in history else ''}. "
          f"Next: recbook evaluate {folder}")
     show(args, as_rows(validation), document={

@@ -260,6 +260,8 @@ def rows(table, numbers):
 
 def refuse_beyond(numbers, size, what):
     """Refuse numbers of users or items that a model does not have; one that keeps no size is not asked."""
+    if torch.compiler.is_exporting():                                   # an exported graph cannot ask what it will be given
+        return
     if size is not None and numbers.numel() and numbers.max() >= size:
         raise ModelError(f"{what} {int(numbers.max())} is asked for, and the model knows 0 to {size - 1}: is it that of "
                          "another data set?")
@@ -276,6 +278,6 @@ def products(vectors, table, items):
 
 def interaction_matrix(items, n_items, dtype=torch.float32):
     """Histories (B, L), padded with -1, as rows of 0 and 1: (B, n_items)."""
-    matrix = torch.zeros(len(items), n_items + 1, device=items.device, dtype=dtype)
+    matrix = torch.zeros(items.shape[0], n_items + 1, device=items.device, dtype=dtype)
     matrix.scatter_(1, torch.where(items < 0, n_items, items), 1.0)
     return matrix[:, :n_items]

@@ -69,7 +69,7 @@ class PersonalPopularity(Popularity):
 
     def scores(self, context, items=None):
         history = self.history(context)                                 # (B, L)
-        times = torch.zeros(len(history), self.n_items + 1, dtype=torch.double, device=history.device)
+        times = torch.zeros(history.shape[0], self.n_items + 1, dtype=torch.double, device=history.device)
         met = torch.where(history < 0, self.n_items, history)
         times.scatter_add_(1, met, torch.ones_like(met, dtype=times.dtype))
         ties = self.count.double() / (self.count.max() + 1)             # (n_items,)  below 1, less than one event

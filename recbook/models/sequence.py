@@ -147,6 +147,8 @@ def next_times(times, now, real):
 def pauses(times, now, real):
     """log2 of the seconds from each event to the next, the last one's to `now`, rounded down: (B, L), below PAUSES."""
     gap = next_times(times, now, real) - times
+    if torch.compiler.is_exporting():                                   # elsewhere the logarithm of a power of two is rounded
+        return (gap[..., None] >= 2 ** torch.arange(1, PAUSES, device=gap.device)).sum(-1)
     return gap.clamp(min=1).double().log2().long().clamp(max=PAUSES - 1)
 
 

@@ -1,0 +1,53 @@
+"""Ids and titles of the data's source, in both directions. Nobody outside is told a number of a row."""
+
+from collections import defaultdict
+
+from recbook.data.dataset import whole
+from recbook.errors import DataError, shown
+
+
+class Names:
+    """What users and items are called.
+
+    dataset : Dataset
+    """
+
+    def __init__(self, dataset):
+        self.dataset = dataset
+        self.user_ids, self.item_ids = dataset.ids.users, dataset.ids.items
+        self.numbers = {one: number for number, one in enumerate(self.item_ids)}
+        self.whole_users = all(isinstance(one, int) for one in self.user_ids)
+        self.titles = [dataset.title(number) for number in range(dataset.n_items)]
+        self.called = defaultdict(list)
+        if "title" in dataset.items:
+            for number, title in enumerate(self.titles):
+                self.called[title.casefold()].append(number)
+
+    def row(self, user):
+        """The row of a user among the data's, or None for somebody new."""
+        return self.dataset.find_user(user)
+
+    def user(self, given):
+        """A user's id as the source writes it, new or not: 42 for "42" where ids are whole numbers."""
+        row = self.row(given)
+        if row is not None:
+            return self.user_ids[row]
+        number = whole(given) if isinstance(given, str) else given
+        return number if self.whole_users and number is not None else given
+
+    def item(self, given):
+        """The number of the item of that id, or else of that title, however its letters are written."""
+        for one in (given, whole(given) if isinstance(given, str) else str(given)):
+            if one is not None and one in self.numbers:
+                return self.numbers[one]
+        found = self.called.get(given.casefold(), []) if isinstance(given, str) else []
+        if len(found) > 1:
+            same = ", ".join(shown(self.item_ids[number]) for number in found[:5])
+            raise DataError(f"{len(found)} items are called {given!r}: say which one by its id, {same}.")
+        if not found:
+            raise DataError(f"{self.dataset.name} has no item {given!r}.")
+        return found[0]
+
+    def told(self, number):
+        """An item as an answer shows it."""
+        return {"item": self.item_ids[number], "title": self.titles[number]}

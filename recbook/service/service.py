@@ -1,0 +1,106 @@
+"""What the service does, whatever it is asked through."""
+
+import threading
+import time
+import uuid
+
+from recbook.errors import DataError
+from recbook.service.names import Names
+from recbook.service.ranking import Ranking
+from recbook.service.store import Event, Impression
+from recbook.service.versions import Versions
+
+AHEAD = 86_400      # seconds that somebody else's clock may be ahead
+
+
+class Service:
+    """Recommendations for the users of a data set, who go on meeting items.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    runs : Path
+        The folder in which the runs stand, each a folder of `recbook train`.
+    name : str
+        The run that answers first, where the store does not say otherwise.
+    store : Store
+    """
+
+    def __init__(self, dataset, runs, name, store):
+        self.store, self.names, self.ranking = store, Names(dataset), Ranking(dataset)
+        self.dataset = dataset
+        kept = store.get("data")
+        if kept not in (None, dataset.name):
+            raise DataError(f"The store holds what happened in {kept}, and {dataset.name} is to be served: choose another store.")
+        self.versions = Versions(dataset, runs, store)
+        self.versions.begin(name)
+        store.set("data", dataset.name)
+        self.stock = threading.Lock()
+        self.sold_out = self.numbers_sold_out()
+
+    def numbers_sold_out(self):
+        """What is out of stock and still in the catalogue: a set of numbers."""
+        numbers = self.names.numbers
+        return {numbers[item] for item in self.store.sold_out() if item in numbers}
+
+    def recommend(self, user, k, recent=()):
+        """An answer, after it is kept as an impression.
+
+        user : id or None   somebody new is answered too. k : int
+        recent : list       ids or titles of what was just met and not reported
+        """
+        now, request = time.time(), uuid.uuid4().hex
+        user = None if user is None else self.names.user(user)
+        numbers = self.names.numbers
+        met = [] if user is None else [(numbers[event.item], event.behaviour, event.rating, event.time)
+                                       for event in self.store.history(user) if event.item in numbers]
+        met += [(self.names.item(item), "view", None, now) for item in recent]
+        version, model = self.versions.choose(request if user is None else user)
+        row = None if user is None else self.names.row(user)
+        items, by = self.ranking.best(model, row, met, now, self.sold_out, k)
+        told = [self.names.told(item) for item in items]
+        self.store.add_impression(Impression(request, now, user, version.name, version.share, by,
+                                             tuple(one["item"] for one in told)))
+        return {"request": request, "user": user, "version": version.name, "propensity": version.share, "by": by, "items": told}
+
+    def accept(self, events):
+        """Keep what happened, all of it or nothing; returns how many events were not known yet.
+
+        events : list of dict   fields of `Event`; `item` may be a title; `id`, `time` and others may be missing
+        """
+        now, found = time.time(), []
+        for number, event in enumerate(events):
+            try:
+                item = self.names.item_ids[self.names.item(event["item"])]
+            except DataError as problem:
+                raise DataError(f"events[{number}]: {problem}") from None
+            when = now if event.get("time") is None else event["time"]
+            if when > now + AHEAD:
+                raise DataError(f"events[{number}]: time={when:g} is to come; it counts seconds since 1970.")
+            self.refuse_rating(number, event.get("rating"))
+            found.append(Event(event.get("id") or uuid.uuid4().hex, self.names.user(event["user"]), item, when,
+                               event.get("behaviour") or "view", event.get("rating"), event.get("request")))
+        return self.store.add_events(found)
+
+    def refuse_rating(self, number, rating):
+        """Refuse a rating beyond the scale of the data, where they say one."""
+        if rating is None:
+            return
+        if self.dataset.rating_scale is None and rating < 0:
+            raise DataError(f"events[{number}]: rating={rating:g}; ratings here are 0 or more.")
+        low, high = self.dataset.rating_scale or (rating, rating)
+        if not low <= rating <= high:
+            raise DataError(f"events[{number}]: rating={rating:g}; ratings here are {low:g} to {high:g}.")
+
+    def set_stock(self, changes):
+        """{id or title: whether it is in stock}; all of it or nothing. Returns how many items are out of stock."""
+        changes = {self.names.item_ids[self.names.item(item)]: there for item, there in changes.items()}
+        with self.stock:                                                # the set is that of the store, whoever came last
+            self.store.set_stock(changes)
+            self.sold_out = self.numbers_sold_out()
+        return len(self.sold_out)
+
+    def check(self):
+        """Whether it can answer and keep what it is told; raises what is in the way."""
+        self.store.set("seen", time.time())
+        self.versions.choose(None)

@@ -207,7 +207,8 @@ def test_the_check_of_every_claim_unfolds_with_the_keyboard(opened):
     claims, signs = page.locator("article .claim, article .cause"), page.query_selector_all("article a.sign")
     assert claims.count() == len(signs)
     targets = [sign["href"] for sign in soup(opened.file).select("article a.sign")]
-    folds = {target: page.query_selector(target).evaluate_handle("mark => mark.closest('details.check')") for target in targets}
+    folds = {target: page.query_selector(target).evaluate_handle("mark => mark.closest('details.check')")
+             for target in targets}
     for number, (sign, target) in enumerate(zip(signs, targets, strict=True)):
         fold = folds[target].as_element()
         assert not fold.evaluate("fold => fold.open") or target in targets[:number]

@@ -263,7 +263,7 @@ from helper import rank
 class Once:
     """`sandbox.run`, but what has just been run with the same code and limits is not run again: its outputs are known.
 
-    Eight of the day's submissions differ only in what is around their code.
+    Some of the day's submissions differ only in what is around their code.
     """
 
     def __init__(self, run):

@@ -42,14 +42,30 @@ class Lists(nn.Module):
 
         `entries` (E,) stand in place of the E ones; `scale` (B, L) multiplies whole rows. Only ones that are in these rows
         are touched: the time follows the lists' lengths, not the sizes of the matrix. A few cases at a time, so that
-        what is touched stays in the processor's cache: three times as fast as all at once.
+        what is touched stays in the processor's cache: three times as fast as all at once. If the matrix is small and not
+        very sparse, whole rows of it are added, zeros too, which is faster still and gives the same numbers.
         """
-        most = CACHED if rows.device.type == "cpu" else 64 * CACHED
         touched = (self.sizes()[rows] * (rows >= 0)).sum(1)
+        full = len(self.starts) * n_columns                             # as many cells has the matrix, written out
+        if full <= 16 * CACHED and touched.sum() > full and 16 * len(self.columns) > full:
+            return self.spread_table(rows, n_columns, entries, scale)
+        most = CACHED if rows.device.type == "cpu" else 64 * CACHED
         counts = (touched.cumsum(0) // most).unique_consecutive(return_counts=True)[1].tolist() or [0]
         scales = [None] * len(counts) if scale is None else scale.split(counts)
         return torch.cat([self.spread_at_once(some, n_columns, entries, by)
                           for some, by in zip(rows.split(counts), scales)])
+
+    def spread_table(self, rows, n_columns, entries, scale):
+        """`spread` of a matrix that is small and not very sparse: sums of its rows, written out with their zeros."""
+        if entries is None:
+            entries = torch.ones(len(self.columns), device=rows.device)
+        table = entries.new_zeros(len(self.starts) - 1, n_columns)
+        row = torch.arange(len(table), device=rows.device).repeat_interleave(self.sizes())
+        table.view(-1).index_add_(0, row * n_columns + self.columns, entries)
+        real = rows >= 0
+        size = real.sum(1)
+        return F.embedding_bag(rows[real], table, size.cumsum(0) - size, mode="sum",
+                               per_sample_weights=None if scale is None else scale[real])
 
     def spread_at_once(self, rows, n_columns, entries, scale):
         real = rows >= 0

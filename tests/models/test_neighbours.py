@@ -482,3 +482,21 @@ def test_the_cost_of_neighbours_follows_the_events():
 
     seconds(1)
     assert seconds(4) < 10 * seconds(1) + 0.1
+
+
+@pytest.mark.parametrize("entries, scale", [(False, False), (True, False), (False, True), (True, True)])
+def test_rows_are_added_up_alike_from_lists_and_from_a_table(entries, scale, monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    matrix = (torch.rand(30, 20, generator=generator) < 0.3) * torch.rand(30, 20, generator=generator)
+    lists = Lists(30)
+    lists.fill(sp.csr_matrix(matrix.numpy()))
+    rows = torch.randint(-1, 30, (40, 12), generator=generator)
+    rows[3] = -1
+    by = torch.rand(40, 12, generator=generator) if scale else None
+    values = matrix[matrix > 0] if entries else None
+    table = matrix if entries else (matrix > 0).float()
+    expected = ((rows >= 0) * (by if scale else 1.0))[:, None] @ table[rows]    # (40, 1, 20)
+    monkeypatch.setattr("recbook.models.sparse.CACHED", 30)                     # few ones at a time
+    for found in (lists.spread(rows, 20, values, by), lists.spread_at_once(rows, 20, values, by),
+                  lists.spread_table(rows, 20, values, by)):
+        assert_close(found, expected[:, 0])

@@ -56,14 +56,16 @@ FIT = ("epochs", "batch_size", "learning_rate", "precision")
 class ItemKNNOfMeans(recbook.ItemKNN):
     """The neighbour model of BARS: a mean over a candidate's k neighbours, where `ItemKNN` has a sum.
 
-    With c_ij the cosine, the weight of a neighbour j of candidate i is (c_ij + 1) / 2, divided by the sum of these; of
-    what was met the item's mean over all users is taken, and the candidate's own mean is added.
+    With c_ij the cosine, the weight of a neighbour j of candidate i is (c_ij + 1) / 2, divided by the sum of these over k
+    neighbours: where fewer share a user with i, items that share none fill up, each 1 / 2. These are not looked up, as
+    the code's choice of them is arbitrary. Of what was met the item's mean over all users is taken, and the candidate's
+    own mean is added.
     """
 
     def fit(self, split):
         super().fit(split)
-        near = (self.weight + 1) / 2 * (self.neighbours >= 0)
-        self.weight.copy_(near / near.sum(1, keepdim=True).clamp(min=1e-9))
+        near = (self.weight + 1) / 2                                    # 1 / 2 where there is no neighbour
+        self.weight.copy_(near / near.sum(1, keepdim=True) * (self.neighbours >= 0))
         mean = torch.from_numpy(np.bincount(split.train["item"], minlength=self.n_items) / self.n_users).float()
         self.mean = mean - (self.weight * mean[self.neighbours]).sum(1)
         return self

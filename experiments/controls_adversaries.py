@@ -6,7 +6,7 @@ AMF, and with random changes of that length. The shop's split by time, every fou
 question are averaged over seeds and compared in pairs.
 
 controls_adversaries_epochs: IRGAN and its generator alone, validated after each of 30 epochs on every eighth question, from
-popularity and from a generator that was trained alone for eight epochs, at two learning rates. "Jump" is by how much
+popularity, and, slower, from a generator that was trained alone for eight epochs. "Jump" is by how much
 NDCG@10 changes from one epoch to the next, in the mean over the last twenty; "gain" how far the mean of the last five is
 above the start.
 """
@@ -67,8 +67,8 @@ PAIRS = [*((f"{game}'s generator alone{how}", game) for game in ("IRGAN", "CFGAN
            for other in ("AMF, random", "BPR, trained on"))]
 TRAINED = GAME_I | {"alone": likelihood, "epochs": 8}
 WATCHED = {f"{what}, from {start}, rate {rate}": GAME_I | more | {"learning_rate": rate} | begun
-           for start, begun in (("popularity", {}), ("a trained generator", {"after": TRAINED}))
-           for what, more in (("game", {}), ("alone", {"alone": likelihood})) for rate in (0.005, 0.001)}
+           for start, rate, begun in (("popularity", 0.005, {}), ("a trained generator", 0.001, {"after": TRAINED}))
+           for what, more in (("game", {}), ("alone", {"alone": likelihood}))}
 FIT = ("epochs", "batch_size", "learning_rate")
 
 

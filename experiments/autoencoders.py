@@ -55,7 +55,7 @@ GRIDS = {                                                               # six se
     "item-knn": {"k": [100, 200, 400], "shrink": [0.0, 50.0]},
     "ials": {"dim": [128], "unmet_weight": [0.1, 0.2, 0.4], "l2": [0.003, 0.01]},
     "ease": {"l2": [100.0, 200.0, 300.0, 450.0, 650.0, 1000.0]},
-    "mult-dae": {"dim": [200], "dropout": [0.5, 0.6, 0.7], "learning_rate": [0.001, 0.002], **TRAINING, "epochs": [100]},
+    "mult-dae": {"dim": [200], "dropout": [0.5, 0.6, 0.7], "learning_rate": [0.001, 0.002], **TRAINING},
     "mult-vae": {"dim": [200], "hidden": [600], "dropout": [0.5, 0.7], "beta": [0.1, 0.2, 0.4], "annealing": [500],
                  "learning_rate": [0.002], **TRAINING},
 }

@@ -62,7 +62,8 @@ ROWS = {
     **{f"{name}, {epochs} epochs": ON | more | {"epochs": epochs} for epochs in (4, 20) for name, more in
        (("BPR, trained on", {"adversarial_weight": 0.0}), ("AMF", AMF), ("AMF, random", AMF | {"change": "random"}))},
 }
-PAIRS = [*((f"{game}'s generator alone{how}", game) for game in ("IRGAN", "CFGAN") for how in ("", ", at the game's settings")),
+ALONE = ("'s generator alone", "'s generator alone, at the game's settings")
+PAIRS = [*((f"{game}{how}", game) for game in ("IRGAN", "CFGAN") for how in ALONE),
          *((f"AMF, {epochs} epochs", f"{other}, {epochs} epochs") for epochs in (4, 20)
            for other in ("AMF, random", "BPR, trained on"))]
 TRAINED = GAME_I | {"alone": likelihood, "epochs": 8}

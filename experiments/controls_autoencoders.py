@@ -3,10 +3,10 @@
 controls_autoencoders: networks of clicks that differ in one thing, from several seeds; 250 customers are held out for the
 test, folded in from 80 % of the things they met and asked for the others. Answers to each question are averaged over seeds
 and compared in pairs. Of each network "own click" tells how far an item's own click raises it above the others, in
-standard deviations of all such effects, each less what an empty row gives; of each Mult-VAE "nats" is what its code costs a row, "in use" how many numbers of
-it cost at least .05, and "tastes" which share of the variance of the true shares of the shop's tastes a linear map finds
-in the strangers' codes, as the decoder gets them, noise included, or from their means. The map is fitted on customers who
-trained.
+standard deviations of all such effects, each less what an empty row gives; of each Mult-VAE "nats" is what its code
+costs a row, "in use" how many numbers of it cost at least .05, and "tastes" which share of the variance of the true
+shares of the shop's tastes a linear map finds in the strangers' codes, as the decoder gets them, noise included, or from
+their means. The map is fitted on customers who trained.
 
 controls_autoencoders_tastes: how many numbers of a Mult-VAE with beta 1 are in use, in three shops of so many tastes.
 """

@@ -254,17 +254,17 @@ def in_random_order(scores, cases, generator):
 
 
 def places_of_many(scores, row, place, generator):
-    """As `places`, where a row has many right items: each score is placed among these, and not each of these among all."""
+    """As `places`, where a row has many right items: each score is placed among these, not each of these among all."""
     size, device = len(scores), scores.device
     count = torch.bincount(row, minlength=size)
     column = torch.arange(len(row), device=device) - (count.cumsum(0) - count)[row]
     right = scores.new_full((size, int(count.max())), torch.inf)
     right[row, column] = scores[row, place]
     right, order = right.sort(1)                                        # (B, M)
-    below = torch.searchsorted(right, scores.contiguous())              # (B, C)  how many right items are below each score
+    below = torch.searchsorted(right, scores.contiguous())              # (B, C)  how many right items are below each
     group = below + torch.arange(size, device=device)[:, None] * (right.shape[1] + 1)       # one number a row and place
     above = torch.bincount(group.flatten(), minlength=size * (right.shape[1] + 1)).view(size, -1)
-    above = above.flip(1).cumsum(1).flip(1)[:, 1:]                      # (B, M)  how many scores are above each right item
+    above = above.flip(1).cumsum(1).flip(1)[:, 1:]                      # (B, M)  how many scores are above each
     rank = torch.empty_like(above).scatter_(1, order, above)[row, column].double()
     equal = right.gather(1, below.clamp(max=right.shape[1] - 1)) == scores
     own = group[row, place]                                             # the same for all that are equal in a row
@@ -275,7 +275,7 @@ def places_of_many(scores, row, place, generator):
         number[cases] = torch.arange(len(cases), device=device)
         key = in_random_order(scores, cases, generator)
         among, at = equal[cases].nonzero(as_tuple=True)
-        keys = (group[cases[among], at] + key[among, at].double()).sort().values        # below the next group: keys are below 1
+        keys = (group[cases[among], at] + key[among, at].double()).sort().values        # keys are below 1
         first = torch.searchsorted(keys, own[tied].double())
         rank[tied] += torch.searchsorted(keys, own[tied] + key[number[row[tied]], place[tied]].double()) - first
     return rank

@@ -11,6 +11,10 @@ epochs at a rate of .0001, two rounds of the discriminator to four of the genera
 tenth of the other ratings is validation: `--tune` shows the best NDCG@5 there, and after how many epochs, for TRIES
 settings of one model, drawn by a seed, the same number for each. Then the best settings are written into ROWS, and the model
 is trained on all of the four fifths and tested, once a seed.
+
+cfgan_steps: the game for as long as its authors', some 48,000 batches, with both sides moving at every batch, and with a
+discriminator that moves at every second one only (as often, beside the generator, as theirs): the test after so many
+batches. All of it is shown, and nothing is chosen by it.
 """
 
 import argparse
@@ -40,6 +44,12 @@ ROWS = {
     "cfgan-alone": ("CFGAN's generator alone, by squared error", "cfgan",
                     {"by": "item", "hidden": 64, "zero_weight": 0.1, "epochs": 50, "batch_size": 64, "learning_rate": 0.001}),
 }
+CURVES = {
+    "both move": ("CFGAN, both move at every batch", ROWS["cfgan"][2]),
+    "half": ("CFGAN, the discriminator at every second batch", ROWS["cfgan"][2] | {"half": True}),
+    "alone": ("CFGAN's generator alone, by squared error", ROWS["cfgan-alone"][2]),
+}
+SHOWN = (30, 90, 225, 450, 900, 1778)                                   # after so many epochs; the last, 48,006 batches
 SPACE = {
     "item-knn": {"k": (20, 50, 100, 200, 400), "shrink": (0.0, 10.0, 50.0, 200.0), "similarity": ("cosine", "jaccard")},
     "ease": {"l2": (30.0, 100.0, 200.0, 300.0, 500.0, 1000.0)},
@@ -59,9 +69,21 @@ def random_split(dataset, seed=0):
     return split_from_parts("random fifth", dataset, train, validation, test)
 
 
+class HalfAsOften(recbook.CFGAN):
+    """The discriminator moves at every second batch only."""
+
+    moves = True
+
+    def loss(self, batch):
+        losses, self.moves = super().loss(batch), not self.moves
+        return losses if self.moves else losses | {"discriminator": losses["discriminator"].detach()}
+
+
 def build(row, split, settings):
     _, name, _ = ROWS[row]
-    model = find_model(name)(split.n_users, split.n_items, **settings)
+    settings = dict(settings)
+    kind = HalfAsOften if settings.pop("half", False) else find_model(name)
+    model = kind(split.n_users, split.n_items, **settings)
     if row == "cfgan-alone":
         model.loss = lambda batch: squared_error(model, batch)
     return model
@@ -118,6 +140,39 @@ def measure(row, split, seed):
     return report, time.perf_counter() - start
 
 
+def watch(curve, split, seed):
+    """Reports on the test after each of SHOWN epochs, and the seconds. Trained once: the rate does not fall."""
+    start, found, settings = time.perf_counter(), {}, dict(CURVES[curve][1])
+    training = {key: settings.pop(key) for key in FIT} | {"epochs": SHOWN[-1]}
+    recbook.seed_everything(seed)
+    model = build("cfgan-alone" if curve == "alone" else "cfgan", split, settings)
+
+    def look(row):
+        if row["epoch"] in SHOWN:
+            found[str(int(row["epoch"]))] = report = recbook.evaluate(model, split.test, METRICS)
+            print(curve, seed, row["epoch"], round(report["NDCG@5"], 4), {side: round(row[side], 3) for side in
+                  ("discriminator", "generator") if side in row}, flush=True)
+
+    recbook.fit(model, split, seed=seed, device="cpu", progress=False, after_epoch=look, **training)
+    return found, time.perf_counter() - start
+
+
+def run_curves(curves, split, seeds, keep):
+    """Write the curves that are asked for, one row each; of each seed all at once."""
+    batches = -(-split.n_items // CURVES["both move"][1]["batch_size"])
+    for curve in curves:
+        runs = [results.kept(keep and keep / f"{curve} {seed} {CURVES[curve][1]} {SHOWN}", lambda: watch(curve, split, seed))
+                for seed in seeds]
+        title, settings = CURVES[curve]
+        measured = {f"{metric} after {int(epoch) * batches}": results.summary([found[epoch] for found, _ in runs])[metric]
+                    for metric in METRICS for epoch in runs[0][0]}
+        results.save("cfgan_steps", "CFGAN on MovieLens 100K, by the batches it was trained on", "as the table cfgan; one "
+                     "training a seed, tested on its way; nothing is chosen by it",
+                     {curve: {"title": title, "measured": measured, "published": {}, "source": "",
+                              "settings": settings | {"epochs": SHOWN[-1]}}},
+                     split.dataset, sum(took for _, took in runs), seeds)
+
+
 def run(rows, split, seeds, keep):
     reports, seconds = {}, {}
     for row in rows:
@@ -148,6 +203,8 @@ def main(argv=None):
                         help="measure these rows: %(choices)s; default: all of them")
     parser.add_argument("--seeds", type=int, default=len(SEEDS), help="of what is trained by steps")
     parser.add_argument("--keep", type=Path, help="a folder where each run is kept, so that it need not run again")
+    parser.add_argument("--steps", nargs="*", choices=list(CURVES), metavar="CURVE",
+                        help="only the second table, these of its curves: %(choices)s; default: all of them")
     parser.add_argument("--tune", nargs="?", type=int, const=TRIES, metavar="TRIES",
                         help="show validation for this many settings of each row; writes nothing")
     arguments = parser.parse_args(argv)
@@ -155,6 +212,9 @@ def main(argv=None):
     if arguments.tune is not None:
         for row in arguments.only:
             tune(row, split.sealed(), arguments.tune)
+        return
+    if arguments.steps is not None:
+        run_curves(arguments.steps or list(CURVES), split.refit(), tuple(range(arguments.seeds)), arguments.keep)
         return
     run(arguments.only, split.refit(), tuple(range(arguments.seeds)), arguments.keep)
     print(results.table(NAME).to_string())

@@ -180,6 +180,25 @@ def test_tied_right_items_share_one_order():
     assert {tuple(pair) for pair in ranks} == {(a, b) for a in range(3) for b in range(3) if a != b}
 
 
+@pytest.mark.parametrize("kind", ["all different", "tied", "all alike", "hidden"])
+def test_a_row_of_many_right_items_is_ranked_as_one_of_few(kind, monkeypatch):
+    """Many are placed in another way: the same ranks, and ties in the same random order."""
+    draw = torch.Generator().manual_seed(0)
+    scores = torch.randn(6, 200, generator=draw)
+    if kind != "all different":
+        scores = (0 if kind == "all alike" else 2) * scores.round()
+    if kind == "hidden":
+        scores[scores < 0] = -math.inf
+    count = torch.tensor([30, 0, 12, 1, 200, 7])
+    right = torch.repeat_interleave(torch.arange(6), count), torch.cat([torch.randperm(200, generator=draw)[:each]
+                                                                        for each in count])
+    found = []
+    for many in (1, 1000):
+        monkeypatch.setattr(evaluation, "MANY", many)
+        found.append(places(scores, *right, torch.Generator().manual_seed(1)))
+    assert torch.equal(*found)
+
+
 def test_the_same_seed_gives_the_same_order_and_another_seed_another():
     model, cases = Table(torch.zeros(50, 9)), cases_of([[4]] * 50, 9)
     first, again, other = (rank(model, cases, seed).rank.tolist() for seed in (1, 1, 2))

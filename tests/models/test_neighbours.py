@@ -1,6 +1,7 @@
 """Neighbours of clicks, friends and content: by hand, and against dense arithmetic that takes one pair at a time."""
 
 import builtins
+import importlib
 import json
 import time
 
@@ -49,6 +50,18 @@ def built(model, met=MET, **options):
 
 
 CLICKS = (ItemKNN, UserKNN, RP3Beta)
+
+
+def test_neighbours_weighed_as_bars_does_are_means():
+    """Against the dense arithmetic of its code, where all items but the candidate are neighbours."""
+    met = MET[:, :3].astype(float)
+    model = built(importlib.import_module("experiments.gowalla").ItemKNNOfMeans, MET[:, :3], k=2)
+    length = np.linalg.norm(met, axis=0)
+    near = ((met.T @ met) / np.outer(length, length) + 1) / 2 * (1 - np.eye(3))
+    near /= near.sum(1, keepdims=True)
+    mean = met.mean(0)
+    expected = (near @ (met - mean).T).T + mean
+    assert_close(model.scores(ask([0, 1], [0, 1, 2])), torch.from_numpy(expected[:2]).float())
 
 
 # ------------------------------------------------------------------------------------------------ by hand

@@ -40,9 +40,9 @@ def save_keras(model, path):
     try:
         with quiet("tensorflow"):
             tf.saved_model.save(module, str(beside), signatures={"serving_default": ask})
+            refuse_differences(model, tf.saved_model.load(str(beside)).signatures["serving_default"])
         (beside / "recbook.json").write_text(json.dumps(
             {"model": type(model).__name__, "inputs": list(told), "padding": -1, "reads": model.reads}, indent=1))
-        refuse_differences(model, tf.saved_model.load(str(beside)).signatures["serving_default"])
         os.replace(beside, path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)

@@ -5,16 +5,19 @@ SITE := _build/html/index.html
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 0
 
+SITE_SOURCES := _config.yml _toc.yml chapters chapters/figures _static $(wildcard chapters/*.* chapters/figures/* _static/* \
+    tools/sphinx/*.py recbook/*.py recbook/*/*.py recbook/*/*/*.py)
+BUILT := $(wildcard _build)
+
 .PHONY: book test execute assignments lab lock clean
 
-book: .venv/installed
-	$(BIN)/jupyter-book build . -W -n --keep-going -q
+book: $(if $(BUILT),.venv/installed,_build/whole)
+	$(if $(BUILT),$(BIN)/jupyter-book build . -W -n --keep-going -q)
 	@echo "The book is ready: open $(CURDIR)/$(SITE)"
 
 # Two workers with one thread each: threads of several workers would wait for each other. In the order of collection:
 # else files with few tests come last, the slowest of all among them, and one worker waits for the other.
-test: .venv/installed
-	$(BIN)/jupyter-book build . --all -W -n --keep-going -q
+test: _build/whole
 	$(BIN)/python tools/notebooks.py check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --nbval --nbval-current-env \
 	    --nbval-cell-timeout 300 -p no:cacheprovider tests chapters
@@ -34,6 +37,11 @@ lock: .venv/installed  # write requirements.lock from what is installed
 clean:
 	rm -rf _build .venv *.egg-info .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Every page anew, since a page that did not change can lose what it refers to; again only if something changed since.
+_build/whole: $(SITE_SOURCES) .venv/installed
+	$(BIN)/jupyter-book build . --all -W -n --keep-going -q
+	@touch $@
 
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

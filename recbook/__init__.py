@@ -6,10 +6,12 @@ Each name is imported from its module when it is first used, so that `recbook --
 from importlib import import_module
 
 NAMES = {
+    "agents": (),
     "bandits": (),
     "checkpoints": ("load_model", "save_model"),
-    "data": ("Cases", "Context", "Dataset", "Returning", "ShopEnv", "Showing", "Split", "by_ratio", "by_time",
-             "everything", "from_csv", "from_frame", "from_parquet", "leave_last_out", "load", "random_folds", "strong_generalisation", "visits"),
+    "data": ("Cases", "Context", "Dataset", "Regulars", "ShopEnv", "Showing", "Split", "by_ratio", "by_time",
+             "everything", "from_csv", "from_frame", "from_parquet", "leave_last_out", "load", "random_folds",
+             "strong_generalisation", "visits"),
     "decoding": ("write",),
     "exports": ("export",),
     "errors": ("DataError", "ModelError", "RecbookError", "UnknownName"),

@@ -29,10 +29,14 @@ class Ended:
 
 @contextmanager
 def server(folder):
-    """Gives `run(program)`, which runs Python code in a folder, each time in a new process, for at most `timeout` seconds."""
-    command = [sys.executable, __file__]
-    process = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                               env=os.environ | {"MPLBACKEND": "Agg"})
+    """Gives `run(program)`, which runs Python code in a folder, each time in a new process."""
+    environment = os.environ | {"MPLBACKEND": "Agg"}
+    if sys.platform != "linux":                                         # elsewhere large libraries may not outlive a fork
+        yield lambda program, timeout=500: subprocess.run([sys.executable, "-"], input=program, cwd=folder, text=True,
+                                                          capture_output=True, env=environment, timeout=timeout)
+        return
+    process = subprocess.Popen([sys.executable, __file__], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               text=True, env=environment)
 
     def run(program, timeout=500):
         process.stdin.write(json.dumps([program, timeout]) + "\n")

@@ -19,8 +19,8 @@ def test_mistakes_lose_points_and_unusual_answers_do_not(name):
     answers = importlib.import_module(f"tests.answers.{name}").ANSWERS
     assert set(answers) == set(tasks(name))
     assert all(len(of["wrong"]) >= 3 and of["right"] for of in answers.values())
-    full = graded(name, {})
-    assert full == {test: float(cell(source(name), test).metadata.nbgrader.points) for test in full}
+    full = {test: float(cell(source(name), test).metadata.nbgrader.points)   # the reference gets them: test_assignments.py
+            for tests in tasks(name).values() for test in tests}
     for number in range(max(len(of["wrong"]) for of in answers.values())):
         handed_in = {task: of["wrong"][number] for task, of in answers.items() if number < len(of["wrong"])}
         found = graded(name, handed_in)

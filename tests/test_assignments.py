@@ -253,8 +253,34 @@ from helper import rank
         notebook = json.loads(nbformat.writes(source("measuring")))
         change_first_test(notebook, odd)
         submit(folder, f"odd{number}", "measuring", json.dumps(notebook))
-    lines = {line["student"]: line for line in course.grade(folder)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sandbox, "run", Once(sandbox.run))
+        patch.setattr(course, "grade_one", lambda path, *rest: graded_afresh(course, path, *rest))
+        lines = {line["student"]: line for line in course.grade(folder)}
     return course, folder, lines
+
+
+class Once:
+    """`sandbox.run`, but what has just been run with the same code and limits is not run again: its outputs are known.
+
+    Eight of the day's submissions differ only in what is around their code.
+    """
+
+    def __init__(self, run):
+        self.run, self.known = run, {}
+
+    def __call__(self, sources, *limits):
+        key = (*sources, *limits)
+        if key not in self.known:
+            self.known[key] = self.run(sources, *limits)
+        return copy.deepcopy(self.known[key])
+
+
+def graded_afresh(course, path, *rest):
+    """Zoe's notebook, which comes last, is run after all others whatever they ran."""
+    if path.parent.name == "zoe":
+        sandbox.run.known.clear()
+    return Course.grade_one(course, path, *rest)
 
 
 @needs_sandbox

@@ -33,7 +33,7 @@ LAYERS = (
     ("recbook.service",),
     ("recbook.serving", "recbook.offline", "recbook.exports", "recbook.tuning", "recbook.training", "recbook.evaluation",
      "recbook.results", "recbook.checkpoints", "recbook.metrics", "recbook.probes", "recbook.off_policy"),
-    ("recbook.policies", "recbook.bandits"),
+    ("recbook.policies", "recbook.bandits", "recbook.agents"),
     ("recbook.models", "recbook.keras"),
     ("recbook.decoding",),
     ("recbook.data",),

@@ -271,6 +271,17 @@ def test_coat_is_measured_again():
     assert_still_true("coat", "biases", {"measured": results.summary(reports), "settings": settings})
 
 
+def test_what_policies_earn_in_the_long_run_is_measured_again():
+    experiment = importlib.import_module("experiments.shop_policies")
+    shop = recbook.load("shop")
+    for table, (_, settings, rows) in experiment.TABLES.items():
+        regulars = recbook.Regulars(shop, **settings)
+        for row, measure in rows(regulars, experiment.TabularWorld.of(regulars)):
+            if row in ("best", "myopic", "uniform"):
+                _, measured, chosen = measure()
+                assert_still_true(table, row, {"measured": measured, "settings": chosen})
+
+
 def test_ml_1m_sasrec_is_measured_again():
     experiment = importlib.import_module("experiments.sequential")
     rows = experiment.measure("ml-1m-sasrec", "popularity", load("ml-1m-sasrec").published)

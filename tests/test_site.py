@@ -85,7 +85,7 @@ def browser():
 @pytest.fixture(scope="module", params=PAGES)
 def opened(request, browser, site):
     """A page, open and drawn, with what went wrong on the way: `errors`, and `asked`, every address it asked for."""
-    context = browser.new_context(viewport=WIDE, offline=True)
+    context = browser.new_context(viewport=WIDE, offline=True, reduced_motion="reduce")     # nothing glides to its place
     context.route(re.compile("^(http|ws)s?:"), lambda route: route.abort())
     page = context.new_page()
     errors, asked = [], []
@@ -103,7 +103,9 @@ def opened(request, browser, site):
 
 @pytest.fixture
 def picture(opened):
-    """Saves what the page looks like now, top to bottom, for a person to look at."""
+    """Saves what the page looks like now, top to bottom, for a person who asks for it: RECBOOK_SCREENSHOTS=1."""
+    if os.environ.get("RECBOOK_SCREENSHOTS") != "1":
+        return lambda look: None
     folder = ROOT / "_build" / "screenshots"
     folder.mkdir(exist_ok=True)
     return lambda look: opened.page.screenshot(path=folder / f"{opened.name}-{look}.png", full_page=True)
@@ -202,19 +204,20 @@ def test_no_assertion_is_in_sight(opened):
 def test_the_check_of_every_claim_unfolds_with_the_keyboard(opened):
     """From the sign behind the sentence, and from the line of the fold itself."""
     page = opened.page
-    claims, signs = page.locator("article .claim, article .cause"), page.locator("article a.sign")
-    assert claims.count() == signs.count()
+    claims, signs = page.locator("article .claim, article .cause"), page.query_selector_all("article a.sign")
+    assert claims.count() == len(signs)
     targets = [sign["href"] for sign in soup(opened.file).select("article a.sign")]
-    for number, target in enumerate(targets):
-        fold = page.locator(f"details.check:has({target})")
+    folds = {target: page.query_selector(target).evaluate_handle("mark => mark.closest('details.check')")
+             for target in targets}
+    for number, (sign, target) in enumerate(zip(signs, targets, strict=True)):
+        fold = folds[target].as_element()
         assert not fold.evaluate("fold => fold.open") or target in targets[:number]
-        signs.nth(number).focus()
+        sign.focus()
         page.keyboard.press("Enter")
-        page.wait_for_function(f"() => document.querySelector('{target}').closest('details').open")
+        page.wait_for_function("fold => fold.open", arg=fold)
         assert "assert" in fold.inner_text()
-    for target in set(targets):
-        fold = page.locator(f"details.check:has({target})")
-        fold.locator("summary").focus()
+    for fold in folds.values():
+        fold.as_element().query_selector("summary").focus()
         page.keyboard.press("Enter")
         assert not fold.evaluate("fold => fold.open")
 

@@ -34,6 +34,7 @@ from recbook.keras.base import Recommender
 from recbook.keras.caser import Caser
 from recbook.keras.content import ContentGRU
 from recbook.keras.data import TrainingBatches
+from recbook.keras.dqn import DQN
 from recbook.keras.factorization import BPRMF, FunkSVD, LogisticMF, SVDPlusPlus
 from recbook.keras.item2vec import Item2Vec
 from recbook.keras.neumf import GMF, MLP, NeuMF

@@ -90,11 +90,17 @@ class Observer(Recommender):
         that is known.
         """
         world = self.world
-        length = (context.items.numpy() >= 0).sum(1)
-        order = np.argsort(-length, kind="stable")                      # the longest first: those who go on lie together
-        users, now = context.users.numpy()[order], context.now.numpy()[order]
-        steps = (np.ascontiguousarray(field.numpy()[order].T)           # (L, B) each
-                 for field in (context.items, context.behaviours, context.ratings, context.times))
+        items, behaviours, ratings, times = (field.numpy() for field in (context.items, context.behaviours,
+                                                                         context.ratings, context.times))
+        length = (items >= 0).sum(1)
+        whose = beginnings(context.users.numpy(), length, (items, behaviours, ratings, times))
+        longest = np.unique(whose)                                      # these are read, and others on the way
+        longest = longest[np.argsort(-length[longest], kind="stable")]  # the longest first: those who go on lie together
+        place = np.empty(len(whose), dtype=int)
+        place[longest] = np.arange(len(longest))
+        place = place[whose]                                            # (B,)  where among them each case is read
+        users = context.users.numpy()[longest]
+        steps = (np.ascontiguousarray(field[longest].T) for field in (items, behaviours, ratings, times))   # (L, R) each
         visits, kinds = 1 if self.pauses else 3, 1 if self.behaviours else NO_CATEGORY + 1
         shape = len(users), visits, kinds
         prior = world.prior[users]
@@ -105,14 +111,15 @@ class Observer(Recommender):
             state.bought[:] = np.arange(kinds)
         owned, looks = Owned(len(users)), np.zeros((len(users), len(world.item_category)), dtype=np.int16)
         last_time = np.full(len(users), -SESSION_GAP - 1)
+        found = belief[place], state.at(place), last_time[place]        # of each case, when its history has been read
         for step, (item, behaviour, rating, time) in enumerate(zip(*steps)):
-            going = slice((length > step).sum())
+            going = slice((length[longest] > step).sum())
             item, behaviour, rating, time = item[going], behaviour[going], rating[going], time[going]
             self.pause(belief, state, prior, time - last_time[going], np.full(len(item), step == 0))
             state.season[going] = world.season(time)[:, None, None]
             evidence = self.evidence(item, State(*(value[going] for value in vars(state).values())))
             if self.behaviours:
-                cart = world.cart_probability(slice(None), item).T      # (B, tastes)
+                cart = world.cart_probability(slice(None), item).T      # (R, tastes)
                 told = np.where((behaviour == VIEW)[:, None], 1 - cart, cart)
                 told = np.where(owned.has(going, item)[:, None], 1.0, told)
                 if self.ratings:
@@ -129,10 +136,14 @@ class Observer(Recommender):
                 state.bought[buyers] = world.item_category[item[buyers], None, None]
             self.look(belief[going], State(*(value[going] for value in vars(state).values())), item, looks[going])
             last_time[going] = time
-        self.pause(belief, state, prior, now - last_time, length[order] == 0)
-        state.season[:] = world.season(now)[:, None, None]
-        back = np.argsort(order)
-        return belief[back], state.at(back)
+            read = np.flatnonzero(length == step + 1)
+            for kept, value in zip((found[0], *vars(found[1]).values(), found[2]),
+                                   (belief, *vars(state).values(), last_time)):
+                kept[read] = value[place[read]]
+        belief, state, last_time = found
+        self.pause(belief, state, prior[place], context.now.numpy() - last_time, length == 0)
+        state.season[:] = world.season(context.now.numpy())[:, None, None]
+        return belief, state
 
     def look(self, belief, state, item, looks):
         """The items (B,) were looked at: in place, belief and state after it, with what of it is hidden.
@@ -271,6 +282,24 @@ class Oracle(Observer):
     def belief(self, context, belief):
         taste = self.dataset.truth.taste_at(context.users.numpy(), context.now.numpy())
         return np.eye(belief.shape[1])[taste]
+
+
+def beginnings(users, length, fields):
+    """Which case's history begins with each case's: (B,) row numbers, one of the same user's cases or its own.
+
+    length (B,) : how many events each history has; fields : what is told of them, (B, L) each.
+    """
+    order = np.lexsort((-length, users))                                # of each user the longest first
+    _, first = np.unique(users[order], return_index=True)
+    longest = np.repeat(order[first], np.diff([*first, len(users)]))
+    whose = np.empty(len(users), dtype=int)
+    whose[order] = longest
+    within = np.arange(fields[0].shape[1]) < length[:, None]
+    for field in fields:
+        other = field[whose]
+        same = (field == other) | (field != field) & (other != other) | ~within         # a rating may be missing: NaN
+        whose = np.where(same.all(1), whose, np.arange(len(users)))
+    return whose
 
 
 def counts_of(items, n_items):

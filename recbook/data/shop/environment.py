@@ -1,4 +1,4 @@
-"""The shop over many visits as a `gymnasium` environment, so that other libraries' agents run on it.
+"""The shop's regulars as a `gymnasium` environment, so that other libraries' agents can act in it.
 
 The interface is that of Towers et al., *Gymnasium: A Standard Interface for Reinforcement Learning Environments*, 2024.
 """
@@ -6,7 +6,6 @@ The interface is that of Towers et al., *Gymnasium: A Standard Interface for Rei
 import numpy as np
 
 from recbook.errors import DataError, shown
-from recbook.settings import is_whole
 
 try:
     import gymnasium
@@ -15,75 +14,60 @@ except ImportError:  # said in words when somebody builds one
 
 
 class ShopEnv(gymnasium.Env if gymnasium else object):
-    """One customer after another; a step is a visit, an episode is a customer's visits until they stay away.
+    """One regular customer after another: a step is a visit, an episode is their visits until they stay away for good.
 
-    The observation tells the chance of a click on each item on offer when the customer is rested, and how weary they
-    are of each category: all that decides what follows. The action is an item on offer, or, of several places, one for
-    each, by their numbers 0 .. C - 1. An item that stands twice in a slate is ignored at its lower places. The reward
-    is that of the clicks.
+    The observation is what `Regulars.describe` tells of the state: all that decides what follows. The action is the
+    number of a slate, the reward is the worth of what is taken, and `info["taken"]` is its kind, -1 for nothing.
 
     Parameters
     ----------
-    returning : Returning
-        Which items are on offer, what tires, who comes back.
-    users : array or None
-        Who may come; None: everybody.
-    longest : int
-        After so many visits an episode is cut off (`truncated`).
+    regulars : Regulars
+        What can be shown, what it is worth, who tires and who comes back.
 
     Raises
     ------
     DataError
-        gymnasium is not installed, a setting that cannot be, or an action that is no slate.
+        gymnasium is not installed, or an action is no slate.
 
     Example
     -------
-    >>> env = rb.ShopEnv(rb.Returning(rb.Showing(shop, places=1), items=[0, 1, 20, 40]))
+    >>> env = rb.ShopEnv(rb.Regulars(shop))
     >>> state, _ = env.reset(seed=0)
-    >>> state, reward, stays_away, cut_off, _ = env.step(2)
-    >>> state.shape, reward in (0.0, 1.0)
-    ((7,), True)
+    >>> state, reward, gone, cut_off, info = env.step(2)
+    >>> state.shape, reward in (0.0, 1.0), cut_off
+    ((10,), True, False)
     """
 
     metadata = {"render_modes": []}
 
-    def __init__(self, returning, users=None, longest=200):
+    def __init__(self, regulars):
         if gymnasium is None:
             raise DataError("ShopEnv needs the package gymnasium: pip install 'recbook[agents]'")
-        if not is_whole(longest) or longest < 1:
-            raise DataError(f"longest={shown(longest)}: a whole number of at least 1.")
-        self.returning, self.longest, self.render_mode = returning, longest, None
-        self.users = np.arange(returning.showing.n_users) if users is None else np.asarray(users)
-        size, places = len(returning.items), returning.showing.places
-        self.observation_space = gymnasium.spaces.Box(0, 1, (size + returning.n_kinds,), np.float32)
-        self.action_space = (gymnasium.spaces.Discrete(size) if places == 1 else
-                             gymnasium.spaces.MultiDiscrete([size] * places))
+        self.regulars, self.render_mode = regulars, None
+        self.observation_space = gymnasium.spaces.Box(0, 1, (regulars.width,), np.float32)
+        self.action_space = gymnasium.spaces.Discrete(regulars.n_actions)
 
     def reset(self, *, seed=None, options=None):
-        """A new customer arrives: (observation, {"user": number})."""
+        """A new customer arrives, who has had nothing yet: (observation, {})."""
         super().reset(seed=seed)
-        user = self.users[self.np_random.integers(len(self.users), size=1)]
-        self.rested, self.weary = self.returning.arrive(user, self.np_random)
-        self.visits = 0
-        return self.seen(), {"user": int(user[0])}
+        self.taste = self.np_random.choice(self.regulars.n_tastes, p=self.regulars.prior)
+        self.helpings = np.zeros(self.regulars.n_kinds, dtype=np.int64)
+        return self.seen(), {}
 
     def step(self, action):
-        """Show a slate: (observation, reward, whether they stay away, whether it is cut off, {"clicks": ...})."""
+        """Show a slate: (observation, reward, whether they stay away, False, {"taken": kind})."""
         if not self.action_space.contains(action):
-            raise DataError(f"action {action}: for each of {self.returning.showing.places} places an item on offer, "
-                            f"0 to {len(self.returning.items) - 1}.")
-        places = np.atleast_1d(action)[None]                            # (1, K)
-        first = np.sort(np.unique(places, return_index=True)[1])        # an item again is nothing new
-        rested, weary = self.rested, self.weary
-        chance = self.returning.chances(rested, weary, places)[:, first]
-        click = self.np_random.random(chance.shape) < chance
-        back = self.np_random.random() < self.returning.comes_back(click)[0]
-        self.weary = self.returning.wearier(weary, places)
-        self.visits += 1
-        worth = self.returning.showing.worth[self.returning.items[places[:, first]]]
-        return (self.seen(), float((click * worth).sum()), bool(not back), self.visits >= self.longest,
-                {"clicks": int(click.sum())})
+            raise DataError(f"action {shown(action)}: the number of a slate, 0 to {self.regulars.n_actions - 1}.")
+        law, slate = self.regulars, self.regulars.slates[action]
+        chance = law.choice([self.taste], self.helpings[None], [action])[0]
+        place = np.searchsorted(np.cumsum(chance)[:-1], self.np_random.random(), side="right")
+        taken = slate[place] if place < law.places else -1
+        reward, stay = (law.worth[taken], law.loyal[taken]) if taken >= 0 else (0.0, law.bored)
+        rested = self.np_random.random() < law.rest
+        self.helpings = law.after(self.helpings[None], [taken], [rested])[0]
+        gone = self.np_random.random() >= stay
+        return self.seen(), float(reward), bool(gone), False, {"taken": int(taken)}
 
     def seen(self):
-        """The observation (C + kinds,): what a customer would click when rested, and how weary they are, 0 to 1."""
-        return np.concatenate([self.rested[0], self.weary[0] / self.returning.levels]).astype(np.float32)
+        """The observation (D,)."""
+        return self.regulars.describe([self.taste], self.helpings[None])[0]

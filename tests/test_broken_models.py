@@ -105,6 +105,15 @@ import torch
 torch.Tensor.softmax = lambda relevance, dim: torch.full_like(relevance, 1 / relevance.shape[dim])
 """
 
+REWARDS_TURNED_ROUND = """
+from recbook import ShopEnv
+sound_step = ShopEnv.step
+def step(self, action):
+    seen, reward, *rest = sound_step(self, action)
+    return seen, -reward, *rest
+ShopEnv.step = step
+"""
+
 TEACHER_LEAKS = """
 import recbook.models.writer
 recbook.models.writer.one_later = lambda items: items
@@ -134,9 +143,10 @@ def test_matrix_factorization_notices(run, breakage):
     ("neumf", TOWER_CUT), ("recurrent", REVERSED_HISTORIES), ("caser", UPSIDE_DOWN),
     ("attention", MASK_REMOVED), ("attention", EVEN_WEIGHTS), ("exploring", CLICKS_TURNED_ROUND),
     ("writing-a-list", EVEN_WEIGHTS), ("writing-a-list", TEACHER_LEAKS),
+    ("long-run", REWARDS_TURNED_ROUND),
 ], ids=["one tower of NeuMF cut", "histories reversed", "Caser's picture upside down", "causal mask removed",
         "attention made even", "a click is a refusal", "the decoder's attention made even",
-        "the teacher's answers leak"])
+        "the teacher's answers leak", "rewards are costs"])
 def test_the_neural_chapters_notice(run, chapter, breakage):
     assert "AssertionError" in said(run, chapter, breakage)
 

@@ -22,7 +22,7 @@ LinUCB.index = index
 """
 
 TAKEN_OUT = [
-    ("exploration off", "wrong['ε-greedy, .1'] < 0.4", NEVER_EXPLORES),
+    ("exploration off", "wrong['ε-greedy, .1'] < 0.3", NEVER_EXPLORES),
     ("features of another visit", "last['LinUCB'].mean() < 0.7", FEATURES_OF_ANOTHER),
 ]
 

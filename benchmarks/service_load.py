@@ -34,7 +34,7 @@ CONNECTIONS = (1, 8, 64)
 SIDES = {"ours": "recbook serve", "peer": "FastAPI and ONNX Runtime by hand"}
 TARGET = {"ms, p99": 25.0}                                              # at a hundred questions a second
 NOTE = ("Missed by {missed:.0f} ms. Other programs used the two cores too, at a load average of {before:.1f} before and {after:.1f} "
-        "after: most of a wait is then a wait for a core. The CPU time of a question, {cpu:.0f} ms, depends on them little.")
+        "after: most of a wait is then a wait for a core. The CPU time of a question was {cpu:.0f} ms.")
 SCRIPT = """
 local number = %d
 request = function()

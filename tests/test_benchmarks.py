@@ -106,3 +106,19 @@ def test_speed_is_not_bought_with_accuracy(rows):
             assert measured["NDCG@10 behind"] < 0.002 * (6040 / 943) ** 0.5, name
         else:
             assert measured["NDCG@10"] > measured["NDCG@10, peer"] - 0.002, name
+
+
+def test_the_service_was_killed_fifty_times_and_lost_nothing():
+    measured = {name: one["value"] for name, one in results.load("service_kills")["rows"]["kills"]["measured"].items()}
+    assert measured["kills"] == 50 and measured["events accepted"] > 0 < measured["kills during a swap"]
+    assert all(measured[name] == 0 for name in measured if name.endswith(("lost", "twice", "not kept", "of no model")))
+
+
+def test_the_service_under_load_meets_its_target_or_a_note_says_why_not():
+    rows = results.load("service_load")["rows"]
+    assert {name.split(", ")[0] for name in rows} == {"ours", "peer"} and len(rows) == 8
+    assert rows["ours, paced"]["targets"] == {"ms, p99": 25}
+    for row in rows.values():
+        assert row["settings"]["turns"] >= 3 and all(len(one["values"]) == row["settings"]["turns"] for one in row["measured"].values())
+        missed = [key for key, most in row["targets"].items() if row["measured"][key]["value"] > most]
+        assert not missed or len(row.get("note", "")) > 40

@@ -85,6 +85,11 @@ def trained(tmp_path_factory, data):
     rb.save_model(ease, runs / "damaged", files=data.files, probe=about["probe"])
     ease.weight[:, 3] = torch.nan
     rb.save_model(ease, runs / "no-numbers", files=data.files, probe=about["probe"])
+    elsewhere, about = rb.load_model(runs / "ease")
+    about["probe"] = [one | {"items": one["items"][:2], "scores": one["scores"][:2]} for one in about["probe"]]
+    worst = next(item for item in range(11, -1, -1) if all(TEAS[item] not in one["items"] for one in about["probe"]))
+    elsewhere.weight[:, worst] -= 0.1
+    rb.save_model(elsewhere, runs / "damaged-elsewhere", files=data.files, probe=about["probe"])
     keep_run(rb.EASE(*sizes, l2=1.0), data, runs / "half")
     (weights,) = (runs / "half").glob("*.safetensors")
     weights.write_bytes(weights.read_bytes()[:-40])
@@ -378,7 +383,8 @@ def test_the_points_of_users_are_spread_evenly():
 @pytest.mark.parametrize("name, why", [
     ("nothing", "No checkpoint"), ("../trained/ease", "no name of a run"), ("", "no id"), ("other-catalogue", "another catalogue"),
     ("other-users", "other users"), ("other-file", "another teas.csv"), ("no-ids", "train it again"),
-    ("damaged", "not the model that was trained"), ("no-numbers", "not the model that was trained"), ("half", "no checkpoint")])
+    ("damaged", "not the model that was trained"),
+    ("damaged-elsewhere", "though not on the best items"), ("no-numbers", "not the model that was trained"), ("half", "no checkpoint")])
 def test_a_version_that_does_not_fit_is_refused_and_the_others_answer_on(serving, data, trained, name, why):
     from dataclasses import replace
 

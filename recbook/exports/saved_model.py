@@ -14,6 +14,7 @@ from keras import ops
 from recbook import keras as twins
 from recbook.data.splits import Context
 from recbook.errors import ModelError
+from recbook.exports.onnx_file import quiet
 from recbook.keras.autoencoders import ACTIVATIONS, Clicks
 from recbook.keras.base import products, rows
 from recbook.keras.factorization import MatrixFactorization, SVDPlusPlus
@@ -37,10 +38,11 @@ def save_keras(model, path):
     module.kept = [weight.value for weight in model.weights]            # what is kept is saved
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        tf.saved_model.save(module, str(beside), signatures={"serving_default": ask})
+        with quiet("tensorflow"):
+            tf.saved_model.save(module, str(beside), signatures={"serving_default": ask})
+            refuse_differences(model, tf.saved_model.load(str(beside)).signatures["serving_default"])
         (beside / "recbook.json").write_text(json.dumps(
             {"model": type(model).__name__, "inputs": list(told), "padding": -1, "reads": model.reads}, indent=1))
-        refuse_differences(model, tf.saved_model.load(str(beside)).signatures["serving_default"])
         os.replace(beside, path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)

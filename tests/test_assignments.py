@@ -300,7 +300,9 @@ def test_what_ended_a_run_is_in_the_report(hard_day):
     lines = hard_day[2]
     in_time = ("the cell took too long", "the notebook took more than 120 seconds in all")   # interrupts can be caught
     assert lines["loops"]["note"] in in_time
-    assert lines["prints"]["note"] in (*in_time, "it took more than 2.0 GB of memory")
+    in_memory = ("it took more than 2.0 GB of memory",      # which of the two is seen first, the watch or the kernel's end,
+                 "the kernel died: it was ended, or took too much memory")      # the machine's load decides
+    assert lines["prints"]["note"] in (*in_time, *in_memory)
     assert "kernel died" in lines["quits"]["note"]
 
 

@@ -33,8 +33,8 @@ TURNS, SECONDS, PACE, PACED, EVENTS = 3, 6, 100, 16, 10
 CONNECTIONS = (1, 8, 64)
 SIDES = {"ours": "recbook serve", "peer": "FastAPI and ONNX Runtime by hand"}
 TARGET = {"ms, p99": 25.0}                                              # at a hundred questions a second
-NOTE = ("Missed by {missed:.0f} ms. Other programs used the two cores too, at a load average of {before:.1f} before and {after:.1f} "
-        "after: most of a wait is then a wait for a core. The CPU time of a question was {cpu:.0f} ms.")
+NOTE = ("Missed by {missed:.0f} ms. A question took {cpu:.0f} ms of CPU, on two cores that wrk shares; load average {before:.1f} before, "
+        "{after:.1f} after.")
 SCRIPT = """
 local number = %d
 request = function()

@@ -13,8 +13,8 @@ settings of one model, drawn by a seed, the same number for each. Then the best 
 is trained on all of the four fifths and tested, once a seed.
 
 cfgan_steps: the game for as long as its authors', some 48,000 batches, with both sides moving at every batch, and with a
-discriminator that moves at every second one only (as often, beside the generator, as theirs): the test after so many
-batches. All of it is shown, and nothing is chosen by it.
+discriminator that moves at every second one only (theirs moves at every fourth): the test after so many batches. All of
+it is shown, and nothing is chosen by it.
 """
 
 import argparse

@@ -6,7 +6,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 0
 
 SITE_SOURCES := _config.yml _toc.yml chapters chapters/figures _static $(wildcard chapters/*.* chapters/figures/* _static/* \
-    tools/sphinx/*.py recbook/*.py recbook/*/*.py recbook/*/*/*.py)
+    tools/sphinx/*.* recbook/*.py recbook/*/*.py recbook/*/*/*.py)
 BUILT := $(wildcard _build)
 
 .PHONY: book test execute assignments lab lock clean

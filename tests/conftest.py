@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ("_config.yml", "_toc.yml", "chapters/*.*", "chapters/figures/*", "_static/*", "tools/sphinx/*.py",
+SOURCES = ("_config.yml", "_toc.yml", "chapters/*.*", "chapters/figures/*", "_static/*", "tools/sphinx/*.*",
            "recbook/**/*.py")
 hypothesis.settings.register_profile("without a clock", deadline=None)  # a busy machine is no fault of the code
 hypothesis.settings.load_profile("without a clock")

@@ -4,10 +4,11 @@ import io
 import os
 import re
 import shutil
+from copy import copy
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from urllib.parse import unquote, urldefrag, urlsplit
+from urllib.parse import unquote, urldefrag, urlencode, urlsplit
 
 import pytest
 import yaml
@@ -248,3 +249,140 @@ def test_no_figure_is_a_light_box_in_the_dark(opened):
             light.append((figure.get_attribute("alt"), corners))
     page.evaluate("() => document.documentElement.dataset.theme = 'light'")
     assert light == []
+
+
+# ------------------------------------------------------------------------------------------------ questions and search
+
+
+def test_questions_are_folded_and_open_with_the_keyboard(opened):
+    page, folds = opened.page, opened.page.locator("article details.recall")
+    for number in range(folds.count()):
+        fold = folds.nth(number)
+        assert not fold.locator("p").first.is_visible()
+        fold.locator("summary").focus()
+        page.keyboard.press("Enter")
+        assert all(paragraph.is_visible() for paragraph in fold.locator("p").all())
+        page.keyboard.press("Enter")
+        assert not fold.locator("p").first.is_visible()
+
+
+def test_questions_open_without_a_script(browser, site):
+    context = browser.new_context(viewport=WIDE, offline=True, java_script_enabled=False)
+    page = context.new_page()
+    page.goto((site / "chapters" / "attention.html").as_uri())
+    folds = page.locator("article details.recall")
+    assert folds.count() > 3 and not folds.first.locator("p").first.is_visible()
+    folds.first.locator("summary").click()
+    assert folds.first.locator("p").first.is_visible()
+    context.close()
+
+
+def test_only_the_search_loads_what_the_search_needs(opened):
+    assert [address for address in opened.asked if re.search(r"finding\.js|searchindex\.js", address)] == []
+    assert (opened.site / "_static" / "finding.js").stat().st_size < 400_000
+
+
+WORDS_IN = {"code": "div.cell_input pre", "caption": "figcaption p", "alternative text": "img[alt]"}
+
+
+def words_by_place(site):
+    """{kind: {word: (page, id of its section)}} of words that stand once in the whole site, and there in that kind."""
+    counted, placed = {}, {kind: {} for kind in WORDS_IN}
+    for name in PAGES:
+        article = soup(site / f"{name}.html").article
+        said = article.get_text(" ") + " ".join(image.get("alt", "") for image in article.select("img"))
+        for word in re.findall(r"\w+", said.lower()):
+            counted[word] = counted.get(word, 0) + 1
+        for kind, where in WORDS_IN.items():
+            for node in article.select(where):
+                section = next(section for section in node.find_parents("section")
+                               if section.find(re.compile("^h[1-6]$"), recursive=False))
+                for word in re.findall(r"\b[a-z]{6,}\b", node.get("alt") or node.get_text()):
+                    placed[kind][word] = (name, section["id"])
+    return {kind: {word: place for word, place in words.items() if counted[word] == 1} for kind, words in placed.items()}
+
+
+@pytest.fixture(scope="module")
+def search(browser, site):
+    """The search page, opened from disk; `search(query)` gives its lines, [(text, page, id)]."""
+    context = browser.new_context(viewport=WIDE, offline=True, reduced_motion="reduce")
+    page, errors = context.new_page(), []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+
+    def ask(query):
+        page.goto(f"{(site / 'search.html').as_uri()}?{urlencode({'q': query})}", wait_until="load")
+        page.get_by_role("heading", name="Search Results").wait_for()
+        lines = page.evaluate("() => [...document.querySelectorAll('#search-results li a')]"
+                              ".map(line => [line.textContent, line.getAttribute('href')])")
+        assert errors == []
+        return [(said, *re.fullmatch(r"(.*)\.html#?(.*)", address).groups()) for said, address in lines]
+
+    ask.page = page
+    yield ask
+    context.close()
+
+
+@pytest.mark.parametrize("kind", WORDS_IN)
+def test_a_word_is_found_that_stands_in_one_place_only(search, site, kind):
+    words = words_by_place(site)[kind]
+    assert len(words) >= 3
+    title = {place: soup(site / f"{name}.html").find(id=place).find(re.compile("^h[1-6]$")) for name, place in words.values()}
+    for word in sorted(words)[:: max(1, len(words) // 3)][:3]:
+        name, place = words[word]
+        found = [(said, page, there) for said, page, there in search(word) if page == name
+                 and there in (place, "" if title[place].name == "h1" else place)]
+        assert len(found) == 1, word
+        assert {"code": "(in code)"}.get(kind, "(in a figure)") in found[0][0]
+
+
+EVERY_WORD = """([page, words]) => words.filter(word => {
+    const asked = Search._parseQuery(word);
+    return asked[1].size && !Search._performSearch(...asked).some(line => line[0] === page);
+})"""
+
+
+@pytest.mark.parametrize("name", ["chapters/attention", "chapters/own-data", "chapters/references"])
+def test_every_word_of_a_page_finds_it(search, site, name):
+    search("words")
+    article = copy(soup(site / f"{name}.html").article)
+    for node in article.select(".math, .headerlink, script, button, .sign"):
+        node.decompose()
+    said = " ".join([*(text for text in article.find_all(string=True) if not text.find_parent("pre")),
+                     *(code.get_text() for code in article.select("pre")),
+                     *(image.get("alt", "") for image in article.select("img"))])
+    words = sorted({word for word in re.findall(r"\w+", said) if len(word) > 1 and re.search(r"[^\W\d_]", word)})
+    assert len(words) > 300
+    assert search.page.evaluate(EVERY_WORD, [name, words]) == []
+
+
+@pytest.mark.parametrize("query, page, place", [
+    ("leave last out", "chapters/own-data", "choose-by-a-fair-test"),           # the words of a name, one by one
+    ("rb.leave_last_out", "chapters/own-data", "choose-by-a-fair-test"),
+    ("Jarvelin", "chapters/references", ""),                                    # an accent that was not typed
+    ("causal mask", "chapters/attention", "the-mathematics"),
+])
+def test_what_people_type(search, query, page, place):
+    assert (page, place) in [line[1:] for line in search(query)]
+
+
+@pytest.mark.parametrize("query", ["constructor", "__proto__", "zqxv", "% \"<b>"])
+def test_a_search_ends_whatever_is_asked(search, query):
+    assert len(search(query)) < 100                                             # and without an error
+
+
+def test_a_line_leads_to_the_fold_that_holds_the_word(search, site):
+    """A word of a check, of a solution, of a tab: each is seen where the line leads."""
+    page = search.page
+    words = words_by_place(site)["code"]
+    folded = {"details.check": None, ".solution": None}
+    for word, (name, place) in sorted(words.items()):
+        (code,) = [code for code in soup(site / f"{name}.html").select(WORDS_IN["code"]) if re.search(rf"\b{word}\b", code.get_text())]
+        for fold, chosen in folded.items():
+            if chosen is None and code.find_parent(class_=fold.split(".")[1]):
+                folded[fold] = word, place
+    assert None not in folded.values()
+    for word, place in folded.values():
+        search(word)
+        page.locator(f"#search-results li a[href$='#{place}']").first.click()
+        page.locator(".highlighted").first.wait_for(state="visible")

@@ -3,87 +3,133 @@
 Sphinx's own index knows pages, neither sections nor what a picture shows. This one is read off the built pages, so it holds what a
 reader has before them: text, code (folded or not), what code printed, and for figures their captions, their
 alternative texts and the words drawn in them. It is one file, which the page *Search* alone loads; `finding.js`, its
-beginning, asks it. Opened from disk nothing can be fetched, and nothing is.
+beginning, asks it. Opened from disk nothing can be fetched, and nothing is. `found.js` is on every page, and opens the fold
+that holds what was searched for.
 """
 
 import json
 import re
 import unicodedata
+from functools import cache
 from html import escape
+from html.parser import HTMLParser
 from pathlib import Path
 
-from bs4 import BeautifulSoup, NavigableString
-from sphinx.search import IndexBuilder
+from sphinx.search.en import SearchEnglish
 
-KINDS = ("title", "text", "code", "output", "figure")
+KINDS = ("title", "text", "code", "output", "figure")       # finding.js has them in the same order
 WORD = re.compile(r"\w+")
 PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")         # of a name: PureSVD, leave_last_out, GRU4Rec
-NOT_READ = ".headerlink, script, style, .math, a.sign, button, nav"
-OWN = Path(__file__).with_suffix(".js")
+HEADING = re.compile("h[1-6]")
+DRAWN = re.compile(r"<t(?:ext|span)\b[^>]*>([^<]+)")
+NOT_READ = {"script", "style", "button", "nav", "headerlink", "math", "sign"}           # tags and classes
+VOID = {"img", "br", "hr", "input", "col", "wbr", "source", "area", "base", "embed", "link", "meta", "track"}
+ENGLISH = SearchEnglish({})
+FOLDER = Path(__file__).parent
 
 
 def words(text):
-    """The words of a text, small and without accents; those of a name one by one as well."""
+    """The words of a text, small and without accents; those of a name one by one as well. No numbers."""
     found = set()
     text = unicodedata.normalize("NFD", text)
     text = "".join(letter for letter in text if not unicodedata.combining(letter))
     for word in WORD.findall(text):
-        found |= {word, *PART.findall(word)} if "_" in word or not word.islower() else {word}
-    return {word.lower() for word in found if len(word) > 1 and not word.replace("_", "").isdigit()}
+        found |= {word} if word.islower() and "_" not in word else {word, *PART.findall(word)}
+    return {word.lower() for word in found if (len(word) > 1 or not word.isascii()) and not word.isdigit()}
 
 
-def drawn(source):
-    """The words in a drawing whose letters are letters."""
-    return " ".join(re.findall(r"<t(?:ext|span)\b[^>]*>([^<]+)", source.read_text())) if source.suffix == ".svg" else ""
+class Section:
+    def __init__(self, anchor):
+        self.anchor, self.title = anchor, ""
 
 
-def pieces(page, folder):
-    """[(section, kind, text)]; a section is its id and its title, the first one of a page is the page itself."""
-    article = BeautifulSoup(page, "html.parser").article
-    for node in article.select(NOT_READ):
-        node.decompose()
+class Frame:
+    """An element that is open: where it stands, what its text is, and whether that is read at all."""
 
-    def walk(node, section, kind):
-        if isinstance(node, NavigableString):
-            yield section, kind, str(node)
+    def __init__(self, tag, anchor, above):
+        self.tag, self.anchor = tag, anchor
+        self.section, self.kind, self.read = above and above.section, above.kind if above else "text", above and above.read
+
+
+class Reader(HTMLParser):
+    """Reads a page's article into `found`: {(section, kind): pieces of text}. The first section is the page itself."""
+
+    def __init__(self, page, folder):
+        super().__init__()
+        self.folder, self.frames, self.found = folder, [], {}
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        above = self.frames[-1] if self.frames else None
+        if tag == "img" and above and above.read:
+            self.keep(above, "figure", attributes.get("alt", ""), drawn(self.folder / attributes.get("src", "")))
+        if tag in VOID:
             return
-        if node.name == "section" and node.get("id") and node.find(re.compile("^h[1-6]$"), recursive=False):
-            title = node.find(re.compile("^h[1-6]$"), recursive=False).get_text()
-            section = ("" if section is None else "#" + node["id"], " ".join(title.split()))
-        classes = set(node.get("class", ()))
-        if node.name == "img":
-            yield section, "figure", node.get("alt", "")
-            yield section, "figure", drawn(folder / node["src"]) if node.get("src", "").endswith(".svg") else ""
-        elif re.fullmatch("h[1-6]", node.name):
-            kind = "title"
-        elif node.name in ("figcaption", "caption"):
-            kind = "figure"
+        frame = Frame(tag, attributes.get("id"), above)
+        classes = {tag, *(attributes.get("class") or "").split()}
+        if tag == "article":
+            frame.read = True
+        if classes & NOT_READ:
+            frame.read = False
+        if HEADING.fullmatch(tag) and frame.read:
+            if above.tag == "section" and above.anchor:     # a section without a heading belongs to the one above it
+                above.section = frame.section = Section("#" + above.anchor if self.found else "")
+            frame.kind = "title"
+        elif tag in ("figcaption", "caption"):
+            frame.kind = "figure"
         elif "cell_output" in classes:
-            kind = "output"
-        elif node.name == "pre" and kind == "text":
-            kind = "code"
-        if node.name == "pre":
-            yield section, kind, node.get_text()            # a word may consist of several coloured pieces
+            frame.kind = "output"
+        elif tag == "pre":
+            frame.kind = "code" if frame.kind == "text" else frame.kind
+            self.keep(frame, frame.kind, "")                # a space: what stood before it ends here
+        self.frames.append(frame)
+
+    def handle_data(self, text):
+        frame = self.frames[-1] if self.frames else None
+        if not frame or not frame.read:
             return
-        for child in node.children:
-            yield from walk(child, section, kind)
+        self.keep(frame, frame.kind, text)
+        if frame.kind == "title" and frame.section:
+            frame.section.title += text
 
-    yield from walk(article, None, "text")
+    def handle_endtag(self, tag):
+        while tag in (frame.tag for frame in self.frames) and self.frames.pop().tag != tag:
+            pass
+
+    def keep(self, frame, kind, *texts):
+        """A word of code may consist of several coloured pieces: they are joined as they stand."""
+        if frame.section:
+            between = "" if any(above.tag == "pre" for above in self.frames) else " "
+            self.found.setdefault((frame.section, kind), []).extend(text + between for text in texts)
 
 
-def index(pages, stem):
-    """(places, {stem of a word: its places}); a place is a page's number, an id and a title, and comes once a kind."""
+def drawn(picture):
+    """The words in a drawing whose letters are letters."""
+    return " ".join(DRAWN.findall(picture.read_text())) if picture.suffix == ".svg" and picture.is_file() else ""
+
+
+@cache
+def stem(word):
+    """As the script of the search page cuts it."""
+    return ENGLISH.stem(word) if len(word) > 2 else word
+
+
+def index(pages):
+    """From [(text of a page, its folder)]: (places, {stem of a word: its places}).
+
+    A place is a section: the page's number, an id and a title; with a kind of text it is one number,
+    place * len(KINDS) + kind.
+    """
     places, found = [], {}
     for number, (page, folder) in enumerate(pages):
-        seen = {}
-        for section, kind, text in pieces(page, folder):
-            if section is None:
-                continue
-            if section not in seen:
-                seen[section] = len(places)
-                places.append((number, section[0], escape(section[1])))
-            for word in words(text):
-                found.setdefault(stem(word), set()).add(seen[section] * len(KINDS) + KINDS.index(kind))
+        numbers = {}
+        for (section, kind), texts in Reader(page, folder).found.items():
+            if section not in numbers:
+                numbers[section] = len(places)
+                places.append((number, section.anchor, escape(" ".join(section.title.split()))))
+            for word in words("".join(texts)):
+                found.setdefault(stem(word), set()).add(numbers[section] * len(KINDS) + KINDS.index(kind))
     return places, found
 
 
@@ -103,20 +149,22 @@ def write(app, problem):
         return
     names = sorted(app.env.found_docs)
     files = [Path(app.builder.get_outfilename(name)) for name in names]
-    stem = IndexBuilder(app.env, "en", {}, "").lang.stem
-    places, found = index([(file.read_text(), file.parent) for file in files], stem)
+    places, found = index([(file.read_text(), file.parent) for file in files])
     data = {"pages": names, "titles": [escape(app.env.titles[name].astext()) for name in names], "places": places,
             "words": {word: packed(numbers) for word, numbers in sorted(found.items())}}
+    asks = (FOLDER / "finding.js").read_text()
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    (Path(app.outdir) / "_static" / "finding.js").write_text(f"{OWN.read_text()}\nfinding({text});\n")
+    (Path(app.outdir) / "_static" / "finding.js").write_text(f"{asks}\nfinding({text});\n")
 
 
-def only_there(app, page, template, context, doctree):
+def scripts(app, page, template, context, doctree):
     if page == "search":
         app.add_js_file("finding.js", loading_method="defer")
+    else:
+        app.add_js_file(None, body=(FOLDER / "found.js").read_text())
 
 
 def setup(app):
-    app.connect("html-page-context", only_there)
+    app.connect("html-page-context", scripts)
     app.connect("build-finished", write)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

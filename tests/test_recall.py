@@ -1,21 +1,17 @@
-"""Questions at the end of the chapters: every chapter has some, and the page says what their answers say."""
+"""Questions at the end of the chapters: every chapter has some. That pages say what answers say is in test_site.py."""
 
 import re
 import runpy
-from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
-from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).resolve().parents[1]
 RECALL = runpy.run_path(str(ROOT / "tools" / "sphinx" / "recall.py"))
 ORDER = RECALL["chapters"](yaml.safe_load((ROOT / "_toc.yml").read_text()))
 ASKED = yaml.safe_load((ROOT / "chapters" / "recall.yml").read_text())
 LATER = RECALL["LATER"]
-
-LONG_WORD, NUMBER = re.compile(r"[^\W\d_]{4,}"), re.compile(r"\d*\.?\d+")
 
 
 def name(page):
@@ -54,54 +50,3 @@ def test_questions_return_two_chapters_later():
 ])
 def test_they_stand_before_the_exercises_or_at_the_end(page, whole):
     assert RECALL["put_in"](page, "MORE\n\n") == whole
-
-
-# ---------------------------------------------------------------------------------------------- on the built pages
-
-
-@cache
-def soup(file):
-    return BeautifulSoup(file.read_text(), "html.parser")
-
-
-def text(node):
-    return " ".join(node.get_text(" ").split())
-
-
-def roots(words):
-    """Words of four letters and more by their first letters: `leaves` is `leave`, `trained` is `training`."""
-    return {word.lower()[:max(4, len(word) - 3)][:6] for word in LONG_WORD.findall(words)}
-
-
-def shown(page, folder):
-    """[(fold, the section that it leads to)]"""
-    file = folder / f"{page}.html"
-    for fold in soup(file).select("article details.recall"):
-        address, _, place = fold.select_one(".where a")["href"].partition("#")
-        yield fold, soup((file.parent / address).resolve() if address else file).find(id=place)
-
-
-@pytest.mark.parametrize("page", ORDER)
-def test_each_question_is_folded_and_leads_to_the_section_that_answers_it(page, site):
-    place = ORDER.index(page)
-    earlier = ASKED[name(ORDER[place - LATER])] if place >= LATER else []
-    expected = ASKED[name(page)] + [question for question in earlier if question.get("again")]
-    folds = list(shown(page, site))
-    assert len(folds) == len(expected)
-    for (fold, section), question in zip(folds, expected):
-        assert not fold.has_attr("open") and [child.name for child in fold.find_all(recursive=False)][0] == "summary"
-        heading = section.find(re.compile("^h[1-6]$"), recursive=False)
-        assert text(heading).removesuffix("#").strip() == question["section"]
-    returning = [bool(fold.find_parent(id=re.compile("^do-you-still-know"))) for fold, _ in folds]
-    assert returning == [False] * len(ASKED[name(page)]) + [True] * (len(expected) - len(ASKED[name(page)]))
-
-
-@pytest.mark.parametrize("page", ORDER)
-def test_an_answer_says_what_its_section_says(page, site):
-    """Every number of an answer stands in the section that it names, and so do three in four of its words."""
-    for fold, section in shown(page, site):
-        paragraphs = fold.select("p:not(.where)")
-        answer, there = " ".join(map(text, paragraphs)), text(section)
-        assert set(NUMBER.findall(answer)) <= set(NUMBER.findall(there)), answer
-        words = roots(answer)
-        assert len(words & roots(there)) >= .75 * len(words), (answer, words - roots(there))

@@ -1,10 +1,10 @@
 """A search that finds every word of a page, wherever it stands, and leads to its section.
 
-Sphinx's own index knows pages, neither sections nor what a picture shows. This one is read off the built pages, so it holds what a
-reader has before them: text, code (folded or not), what code printed, and for figures their captions, their
-alternative texts and the words drawn in them. It is one file, which the page *Search* alone loads; `finding.js`, its
-beginning, asks it. Opened from disk nothing can be fetched, and nothing is. `found.js` is on every page, and opens the fold
-that holds what was searched for.
+Sphinx's own index knows pages, neither sections nor what a picture shows. This one is read off the built pages, so it
+holds what a reader has before them: text, code (folded or not), what code printed, and for figures their captions,
+their alternative texts and the words drawn in them. It is one file, which the page *Search* alone loads; `finding.js`,
+its beginning, asks it. Opened from disk nothing can be fetched, and nothing is. `found.js` is on every page, and opens
+the fold that holds what was searched for.
 """
 
 import json
@@ -48,7 +48,8 @@ class Frame:
 
     def __init__(self, tag, anchor, above):
         self.tag, self.anchor = tag, anchor
-        self.section, self.kind, self.read = above and above.section, above.kind if above else "text", above and above.read
+        self.section, self.read = above and above.section, above and above.read
+        self.kind = above.kind if above else "text"
 
 
 class Reader(HTMLParser):

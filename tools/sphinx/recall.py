@@ -1,8 +1,8 @@
 """Questions at the end of each chapter, their answers folded, and some of them once more two chapters later.
 
 They are written in chapters/recall.yml, which says what belongs to a question. A chapter is a page of _toc.yml outside
-the part *Teaching*. The section is put before the exercises, or before *Further reading*, or at the end, while the page is read:
-the chapter's own file does not know of it.
+the part *Teaching*. Their section is put before the exercises, or before *Further reading*, or at the end, while the
+page is read: the chapter's own file does not know of it.
 """
 
 import json
@@ -50,7 +50,8 @@ def questions(root):
 
 def chapters(table):
     """Pages in the order in which they are read, from the table of contents."""
-    return [entry["file"] for part in table["parts"] if part["caption"] not in NO_CHAPTERS for entry in part["chapters"]]
+    parts = [part for part in table["parts"] if part["caption"] not in NO_CHAPTERS]
+    return [entry["file"] for part in parts for entry in part["chapters"]]
 
 
 def section(page, order, asked):
@@ -135,7 +136,8 @@ def link(app, doctree, page):
     """Every answer leads to its section."""
     for where in list(doctree.findall(Where)):
         other, title = where["page"], where["title"]
-        found = [entry["anchorname"] for entry in app.env.tocs[other].findall(nodes.reference) if entry.astext() == title]
+        entries = app.env.tocs[other].findall(nodes.reference)
+        found = [entry["anchorname"] for entry in entries if entry.astext() == title]
         if len(found) != 1:
             log.warning("chapters/recall.yml: %s has %d sections %r", other, len(found), title, location=page)
         address = app.builder.get_relative_uri(page, other) if other != page else ""

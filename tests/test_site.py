@@ -375,7 +375,7 @@ def search(browser, site):
 @pytest.mark.parametrize("kind", WORDS_IN)
 def test_a_word_is_found_that_stands_in_one_place_only(search, site, kind):
     words = words_by_place(site)[kind]
-    assert len(words) >= 3
+    assert words
     for word in sorted(words)[::max(1, len(words) // 3)][:3]:
         found = [line for line, *place in search(word) if tuple(place) == words[word][:2]]
         assert len(found) == 1, word

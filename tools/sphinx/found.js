@@ -6,7 +6,8 @@ addEventListener("load", () => setTimeout(() => {
   };
   const place = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   const marks = place ? [...place.querySelectorAll(".highlighted")].filter((mark) => home(mark) === place) : [];
-  if (!marks.length || marks.some((mark) => mark.checkVisibility())) return;
+  const seen = (mark) => mark.checkVisibility({ visibilityProperty: true, checkVisibilityCSS: true });
+  if (!marks.length || marks.some(seen)) return;
   for (let box = marks[0].parentElement; box; box = box.parentElement) {
     if (box.matches("details")) box.open = true;
     if (box.matches(".toggle-hidden")) box.querySelector(".toggle-button")?.click();

@@ -31,6 +31,8 @@ Answer each before you unfold it.
 """
 AGAIN = """{level} Do you still know …
 
+From {{doc}}`/{page}`, two chapters back:
+
 ```{{recall}} {page}
 ```
 

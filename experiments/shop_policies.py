@@ -41,6 +41,7 @@ AGENTS = {
     "not double": ("DQN, not double", {"double": False}),
     "huber": ("DQN with Huber's loss", {"loss": "huber"}),
     "huber not double": ("DQN with Huber's loss, not double", {"loss": "huber", "double": False}),
+    "huber no target network": ("DQN with Huber's loss, without a target network", {"loss": "huber", "target_every": 1}),
     "huber myopic": ("DQN with Huber's loss and a discount of 0", {"loss": "huber", "discount": 0.0}),
     "myopic dqn": ("DQN with a discount of 0", {"discount": 0.0}),
     "no exploration": ("DQN that never explores", {"epsilon": (0.0, 0.0)}),
@@ -100,11 +101,17 @@ def promised(agent, regulars):
         return float(regulars.start @ agent.values(agent.network, seen).max(1).values.numpy())
 
 
+def earned_and_promised(agents, regulars, world):
+    """What the policies of agents earn, and what each agent promises."""
+    promises = [promised(agent, regulars) for agent in agents]
+    return {"value": value_of(world, [actions(agent, regulars) for agent in agents]),
+            "promised": {"value": float(np.mean(promises)), "values": promises}}
+
+
 def from_a_log(regulars, writer, visits, seed, loss="squared"):
-    """An agent that learns from so many visits that a policy wrote down: (what it does, what it promises)."""
+    """An agent that learns from so many visits that a policy wrote down."""
     log = regulars.log(writer, customers=visits, seed=seed).head(visits)            # those of the first customers
-    agent = dqn(regulars, seed, target_every=100, loss=loss).learn_from(replay_of(regulars, log), updates=5_000)
-    return actions(agent, regulars), promised(agent, regulars)
+    return dqn(regulars, seed, target_every=100, loss=loss).learn_from(replay_of(regulars, log), updates=5_000)
 
 
 def best_slates(policy, regulars):
@@ -133,9 +140,10 @@ def one_kind(regulars, world):
     for name, (title, policy) in exact.items():
         yield name, lambda: (title, {"value": value_of(world, [policy])}, {})
     for name, (title, settings) in AGENTS.items():
-        yield name, lambda: (title, {"value": value_of(world, [
-            actions(dqn(regulars, seed, **settings).learn(recbook.ShopEnv(regulars), STEPS), regulars)
-            for seed in SEEDS])}, {**SETTINGS, **settings, "steps": STEPS})
+        def learnt():
+            agents = [dqn(regulars, seed, **settings).learn(recbook.ShopEnv(regulars), STEPS) for seed in SEEDS]
+            return title, earned_and_promised(agents, regulars, world), {**SETTINGS, **settings, "steps": STEPS}
+        yield name, learnt
     for name, title, loss in (("stable-baselines3", "DQN of stable-baselines3, squared errors", "squared"),
                               ("stable-baselines3 huber", "DQN of stable-baselines3, its own loss (Huber's)", "huber")):
         yield name, lambda: (title, {"value": value_of(world, [
@@ -151,27 +159,24 @@ def one_kind(regulars, world):
         for name, writer in (("random", uniform), ("myopic", careful)):
             for loss in ("squared", "huber"):
                 def learnt():
-                    runs = [from_a_log(regulars, writer, visits, seed, loss) for seed in SEEDS]
-                    measured = {"value": value_of(world, [policy for policy, _ in runs])}
-                    beliefs = [promise for _, promise in runs]
-                    measured["promised"] = {"value": float(np.mean(beliefs)), "values": beliefs}
+                    agents = [from_a_log(regulars, writer, visits, seed, loss) for seed in SEEDS]
                     title = f"DQN{', loss of Huber,' if loss == 'huber' else ''} from a log of {visits:,} {name} visits"
-                    return title, measured, {**SETTINGS, "loss": loss, "updates": 5_000}
+                    return title, earned_and_promised(agents, regulars, world), {**SETTINGS, "loss": loss, "updates": 5_000}
                 yield f"log {name} {visits}{' huber' if loss == 'huber' else ''}", learnt
 
 
 def small(regulars, world):
     """Rows of shop_policies_small: the world in which the package's tests ask DQN for nine tenths of the best."""
-    settings = {"layers": (32,), "learning_rate": 3e-3}
+    settings, steps = {"layers": (32,), "learning_rate": 3e-3}, 6_000
     for name, title, policy in (("best", "Value iteration", greedy(value_iteration(world))),
                                 ("myopic", "Best reward of the next visit", greedy(world.rewards))):
         yield name, lambda: (title, {"value": value_of(world, [policy])}, {})
     yield "dqn small", lambda: ("DQN", {"value": value_of(world, [
-        actions(dqn(regulars, seed, **settings).learn(recbook.ShopEnv(regulars), 3_000), regulars)
-        for seed in SEEDS])}, {**SETTINGS, **settings, "steps": 3_000})
+        actions(dqn(regulars, seed, **settings).learn(recbook.ShopEnv(regulars), steps), regulars)
+        for seed in SEEDS])}, {**SETTINGS, **settings, "steps": steps})
     yield "stable-baselines3 small", lambda: ("DQN of stable-baselines3", {"value": value_of(world, [
-        stranger(regulars, seed, 3_000, **settings) for seed in SEEDS])}, {
-            **SETTINGS, **settings, "double": False, "steps": 3_000, "version": version("stable-baselines3")})
+        stranger(regulars, seed, steps, **settings) for seed in SEEDS])}, {
+            **SETTINGS, **settings, "double": False, "steps": steps, "version": version("stable-baselines3")})
 
 
 def two_kinds(regulars, world):

@@ -3,7 +3,7 @@
     python tools/live.py [NAME ...]     then `make live`, which bundles the programs beside them
 
 A figure's module in `tools/live_figures/` has `export()`, which returns (arrays, values), and `draw(folder)`, which
-saves the frame. Arrays are stored in the type that they have: float16, float32, uint8, int16 or int32. Values are what
+saves the frame. Arrays are stored in the type that they have: float16, float32, uint8, uint16, int16 or int32. Values are what
 JSON holds. The version is a digest of all of it, and a program that was bundled beside another version refuses it.
 """
 
@@ -19,7 +19,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER, FRAMES = ROOT / "_static" / "live", ROOT / "chapters" / "figures"
 MODULES = Path(__file__).parent / "live_figures"
-KINDS = {"float16": "f2", "float32": "f4", "uint8": "u1", "int16": "i2", "int32": "i4"}
+KINDS = {"float16": "f2", "float32": "f4", "uint8": "u1", "uint16": "u2", "int16": "i2", "int32": "i4"}
 
 
 def names():

@@ -1,11 +1,12 @@
 /** Numbers as `tools/live.py` writes them: base64 of little-endian arrays, unpacked when they are first asked for. */
 
-/** @typedef {{shape: number[], values: Float32Array | Uint8Array | Int16Array | Int32Array}} Table */
+/** @typedef {{shape: number[], values: Float32Array | Uint8Array | Uint16Array | Int16Array | Int32Array}} Table */
 
 const kinds = {
   f4: (/** @type {ArrayBuffer} */ buffer) => new Float32Array(buffer),
   f2: (/** @type {ArrayBuffer} */ buffer) => halves(new Uint16Array(buffer)),
   u1: (/** @type {ArrayBuffer} */ buffer) => new Uint8Array(buffer),
+  u2: (/** @type {ArrayBuffer} */ buffer) => new Uint16Array(buffer),
   i2: (/** @type {ArrayBuffer} */ buffer) => new Int16Array(buffer),
   i4: (/** @type {ArrayBuffer} */ buffer) => new Int32Array(buffer),
 };

@@ -39,7 +39,7 @@ export function makeLaw(tables, values) {
     const most = utility.reduce((a, b) => Math.max(a, b));
     return utility.map((one) => Math.max(1, Math.round(Math.exp(Math.round((one - most) * 1000) / 1000) * 2 ** 18)));
   }));
-  const onSale = SEASONS.map((_, s) => launch.reduce((sum, first) => sum + Number(first <= s), 0));
+  const onSale = SEASONS.map((_, s) => Array.from(launch).filter((first) => first <= s).length);
   // sums[s][z][m]: of the weights on sale, category by category
   const sums = SEASONS.map((_, s) => weights.map((of) => of.map((all) => {
     const made = new Float64Array(categories);

@@ -275,7 +275,9 @@ mount({
       set(order, { "aria-pressed": ordered });
       const firsts = names.map((_, n) => done.filter((one) => top(one.scores[n], 1)[0] === one.item).length);
       const best = Math.max(...firsts), mine = done.filter((one) => one.guess === one.item).length;
-      say(tally, !done.length ? "" : `First guess right, of ${done.length}: ${guess ? `you ${mine}, ` : ""}${names.map((one, n) => `${one} ${firsts[n]}`).filter((_, n) => firsts[n] === best || n === names.length - 1).join(", ")}${best ? "" : ", nobody more"}.`);
+      const leaders = names.map((one, n) => `${one} ${firsts[n]}`).filter((_, n) => best && (firsts[n] === best || n === names.length - 1));
+      if (guess) leaders.unshift(`you ${mine}`);
+      say(tally, !done.length ? "" : `First guess right, of ${done.length}: ${leaders.join(", ") || "nobody's"}${guess && !best ? ", nobody else" : ""}.`);
     }
 
     /** Where a guesser stands on the ladder: a line for the shop, a dot for this game. */

@@ -95,14 +95,14 @@ export function follow(law, events, now, prior) {
     const { item, behaviour } = event, odds = law.odds(state), category = law.category[item];
     const noise = law.launch[item] <= state.season ? law.noise / law.onSale[state.season] : 0;
     let sum = 0;
-    belief = belief.map((one, z) => {
+    const seen = belief.map((one, z) => {
       const weight = law.launch[item] <= state.season ? law.weights[z][state.style][item] : 0;
       const likely = (1 - law.noise) * odds[category] * weight / law.total(odds, state.season, z, state.style) + noise;
       const told = owned.has(item) ? 1 : behaviour === LOOK ? 1 - law.cart(z, item) : law.cart(z, item);
       sum += one * likely * told;
       return one * likely * told;
     });
-    belief = belief.map((one) => one / sum);
+    if (sum > 0) belief = seen.map((one) => one / sum);     // a look at what was not yet on sale tells nothing
     if (behaviour === BOUGHT) {
       owned.add(item);
       state.bought = category;

@@ -54,7 +54,7 @@ function decode(/** @type {string} */ text) {
   const numbers = [percent, negatives, k, seed].map(Number);
   const inside = (/** @type {number} */ value, /** @type {number} */ low, /** @type {number} */ high) => Number.isInteger(value) && value >= low && value <= high;
   if (rest !== undefined || !["time", "last", "random"].includes(kindOfCut) || !["all", "unmet", "never"].includes(kind) || !(metric in METRICS)
-    || !inside(numbers[0], 5, 50) || !inside(numbers[1], 4, 119) || !inside(numbers[2], 1, MOST) || !inside(numbers[3], 0, 999)) return null;
+    || !inside(numbers[0], 5, 30) || !inside(numbers[1], 4, 119) || !inside(numbers[2], 1, MOST) || !inside(numbers[3], 0, 999)) return null;
   return { cut: kindOfCut, percent: numbers[0], kind, negatives: numbers[1], metric, k: numbers[2], seed: numbers[3] };
 }
 const encode = (/** @type {typeof START} */ s) => [s.cut, s.percent, s.kind, s.negatives, s.metric, s.k, s.seed].join(".");
@@ -88,7 +88,7 @@ mount({
       redraw();
     };
     const cuts = choice("Test", [["time", "the last events"], ["last", "each one's last item"], ["random", "a tenth by lot"]], (one) => change({ cut: one }));
-    const percent = slider("how many", { min: 5, max: 50, step: 5 }, (x) => `${x} %`, (x) => change({ percent: x }));
+    const percent = slider("how many", { min: 5, max: 30, step: 5 }, (x) => `${x} %`, (x) => change({ percent: x }));
     const kinds = choice("Ranked against", [["all", "any items"], ["unmet", "not met before"], ["never", "never met, before or after"]], (one) => change({ kind: one }));
     const negatives = slider("how many", { min: 4, max: 119, step: 5 }, (x) => (x === 119 ? "all" : `${x} by lot`), (x) => change({ negatives: x }));
     const metrics = choice("Metric", Object.entries(NAMES), (one) => change({ metric: one }));

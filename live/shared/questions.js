@@ -1,6 +1,6 @@
 /** Cuts of a log, and the ranks that two EASE models give to what came next, against others that the reader chooses. */
 
-import { shuffled, uniform } from "./random.js";
+import { uniform } from "./random.js";
 
 /** @typedef {{starts: ArrayLike<number>, items: ArrayLike<number>, moments: ArrayLike<number>, nItems: number, nUsers: number}} Log */
 
@@ -52,6 +52,7 @@ export function later({ moments }, { train, asked }) {
 export function ranks(log, asked, models, { kind, negatives, seed }) {
   const size = log.nItems, random = uniform(seed), scores = models.map(() => new Float64Array(size));
   const found = { users: [], rows: [], again: [], given: [], others: [], ranks: models.map(() => []) };
+  const lot = Int32Array.from({ length: size }, (_, item) => item), sampled = negatives < size - 1;
   const before = new Uint8Array(size), ever = new Uint8Array(size);
   for (let user = 0; user < log.nUsers; user++) {
     const start = log.starts[user], end = log.starts[user + 1];
@@ -63,10 +64,14 @@ export function ranks(log, asked, models, { kind, negatives, seed }) {
       const target = log.items[row];
       if (asked[row]) {
         const hidden = kind === "all" ? null : kind === "unmet" ? before : ever, above = models.map(() => 0), equal = models.map(() => 0);
-        const lot = negatives < size - 1 ? shuffled(size, random) : null;
         let taken = 0, met = 0;
         for (let place = 0; place < size && taken < negatives; place++) {
-          const item = lot ? lot[place] : place;
+          if (sampled) {                                        // the next of a random order (Fisher and Yates), as far as it is needed
+            const other = place + Math.floor(random() * (size - place)), swapped = lot[place];
+            lot[place] = lot[other];
+            lot[other] = swapped;
+          }
+          const item = lot[place];
           if (item === target || hidden?.[item]) continue;
           taken++;
           met += before[item];

@@ -80,7 +80,7 @@ mount({
     let open = true;             // guess: whether the question waits for an answer
     let newVisit = false;        // play: whether the next click begins a visit
     let ordered = false;         // whether the rows stand in the order of the ladder
-    /** @type {{item: number, scores: Float64Array[], guess: number}[]} */
+    /** @type {{item: number, scores: Float64Array[], guess: number, gains: number[], firsts: boolean[]}[]} */
     let done = [];               // what was asked so far
     /** @type {Event[]} */
     let history = [];
@@ -112,8 +112,12 @@ mount({
 
     /** One question: what all said before it, and what came. */
     function ask(/** @type {Event} */ event, /** @type {number} */ guess) {
-      done.push({ item: event.item, scores: scores(history, event.time, prior()), guess });
+      note(event.item, scores(history, event.time, prior()), guess);
       history = [...history, event];
+    }
+
+    function note(/** @type {number} */ item, /** @type {Float64Array[]} */ said, /** @type {number} */ guess) {
+      done.push({ item, scores: said, guess, gains: said.map((one) => ndcg(one, item)), firsts: said.map((one) => top(one, 1)[0] === item) });
     }
 
     /** What all say of the next. */
@@ -125,7 +129,7 @@ mount({
       if (state.game === "play") {
         if (state.clicks.length >= MOST) return figure.notice(`That is enough: ${MOST} clicks. Start again.`);
         const event = { item, behaviour: 0, time: now() };
-        done.push({ item, scores: answers, guess: -1 });
+        note(item, answers, -1);
         history = [...history, event];
         state.clicks.push(newVisit ? -1 - item : item);
         newVisit = false;
@@ -260,7 +264,7 @@ mount({
       say(guessHead, `${hidden ? "their guesses come after yours" : guess ? "guessed" : "guess your next click"}${hidden ? "" : "; below, how likely it truly " + (guess ? "was" : "is")}`);
       say(lastHead, guess ? "had it at place" : "had your last at");
       say(ladderHead, `NDCG@10: ● ${guess ? "of these" : "of your"} ${done.length || "no"} ${guess ? "question" : "click"}${done.length === 1 ? "" : "s"}, | of the shop's ${values.questions.toLocaleString("en")}`);
-      const means = names.map((_, n) => done.reduce((sum, one) => sum + ndcg(one.scores[n], one.item), 0) / (done.length || 1));
+      const means = names.map((_, n) => done.reduce((sum, one) => sum + one.gains[n], 0) / (done.length || 1));
       rows.forEach(({ guesses, last, ladder }, n) => {
         guesses.replaceChildren(...(hidden || !now ? Array.from({ length: SHOWN }, () => html("span", { class: "customer-tile none", "aria-hidden": "true" }, "?"))
           : top(now[n], SHOWN).map((item) => tile(item, truth[item], guess && item === latest.item))));
@@ -273,7 +277,7 @@ mount({
       if (ordered) sorted.sort((a, b) => values.ladder[b] - values.ladder[a]);
       if (sorted.some((n, at) => body.children[at] !== rows[n].row)) body.append(...sorted.map((n) => rows[n].row));
       set(order, { "aria-pressed": ordered });
-      const firsts = names.map((_, n) => done.filter((one) => top(one.scores[n], 1)[0] === one.item).length);
+      const firsts = names.map((_, n) => done.filter((one) => one.firsts[n]).length);
       const best = Math.max(...firsts), mine = done.filter((one) => one.guess === one.item).length;
       const leaders = names.map((one, n) => `${one} ${firsts[n]}`).filter((_, n) => best && (firsts[n] === best || n === names.length - 1));
       if (guess) leaders.unshift(`you ${mine}`);

@@ -1,7 +1,7 @@
 /** The ladder of the first page: seven that guess what comes next, from one history. */
 
 import { gru4rec, of, products, sasrec } from "./networks.js";
-import { row } from "./numbers.js";
+import { linear, row } from "./numbers.js";
 import { chances, makeLaw } from "./shop.js";
 
 /** @typedef {import("./shop.js").Event} Event */
@@ -25,7 +25,7 @@ export function guessers({ tables, values }) {
   /** Of the items met, the weights at those candidates whose neighbours they are. */
   function neighbours(/** @type {Event[]} */ events) {
     const here = new Set(latest(events, values.reads["item neighbours"])), k = tables.neighbours.shape[1];
-    return Float64Array.from(count, (_, item) => {
+    return count.map((_, item) => {
       let sum = 0;
       for (let at = item * k; at < (item + 1) * k; at++) if (here.has(tables.neighbours.values[at])) sum += tables.nearness.values[at];
       return sum;
@@ -36,7 +36,7 @@ export function guessers({ tables, values }) {
   function factors(/** @type {Event[]} */ events) {
     const question = new Float64Array(tables.factors.shape[1]);
     for (const item of latest(events, values.reads["matrix factorization"])) row(tables.factors, item).forEach((one, k) => { question[k] += one; });
-    return Float64Array.from(count, (_, item) => row(tables.factors, item).reduce((sum, one, k) => sum + one * question[k], 0));
+    return linear(tables.factors, question);
   }
 
   return {

@@ -23,12 +23,13 @@ const SHAPES = [
  * @param {number} size
  */
 export function paint(category, level, size) {
-  const made = new Uint8ClampedArray(size * size * 4), part = Array.from(level, (one) => one / 255), turn = 3 * part[4];
+  const made = new Uint8ClampedArray(size * size * 4), part = Array.from(level, (one) => one / 255);
+  const pace = 2 + 10 * part[3], across = Math.cos(3 * part[4]), down = Math.sin(3 * part[4]);
   for (let v = 0, at = 0; v < size; v++) {
     for (let u = 0; u < size; u++, at += 4) {
       const x = (u / (size - 1)) * 2 - 1, y = (v / (size - 1)) * 2 - 1;
       if (!SHAPES[category](x, y)) continue;
-      const stripe = Math.sin((2 + 10 * part[3]) * (x * Math.cos(turn) + y * Math.sin(turn))) > 0;
+      const stripe = Math.sin(pace * (x * across + y * down)) > 0;
       for (let c = 0; c < 3; c++) made[at + c] = 255 * (0.15 + 0.75 * part[c]) * (stripe ? 1 - 0.5 * part[5] : 1);
       made[at + 3] = 255;
     }
@@ -40,7 +41,7 @@ export function paint(category, level, size) {
  * Pictures on demand: `painter(tables)(item)` is a new canvas, decoration only; whoever uses it names the item.
  * @param {Record<string, import("./data.js").Table>} tables   category and look
  */
-export function painter(tables, size = 64) {
+export function painter(tables, size = 48) {
   /** @type {Map<number, ImageData>} */
   const kept = new Map();
   return (/** @type {number} */ item) => {

@@ -50,13 +50,17 @@ export function makeLaw(tables, values) {
   /** The categories' part, after the categories of the last two items and of the last purchase. */
   function odds(/** @type {State} */ { before, last, bought }) {
     const at = (before * (categories + 1) + last) * categories;
-    return Float64Array.from({ length: categories }, (_, c) => tables.sequence.values[at + c]
-      * tables.purchase.values[bought * categories + c]);
+    const made = new Float64Array(categories);
+    for (let c = 0; c < categories; c++) made[c] = tables.sequence.values[at + c] * tables.purchase.values[bought * categories + c];
+    return made;
   }
 
   /** The sum of all items' weights. */
   function total(/** @type {Float64Array} */ odds, s, z, m) {
-    return odds.reduce((sum, one, c) => sum + one * sums[s][z][m][c], 0);
+    const of = sums[s][z][m];
+    let sum = 0;
+    for (let c = 0; c < categories; c++) sum += odds[c] * of[c];
+    return sum;
   }
 
   return {
@@ -127,10 +131,12 @@ export function follow(law, events, now, prior) {
 export function chances(law, events, now, prior) {
   const { belief, state } = follow(law, events, now, prior), odds = law.odds(state);
   const shares = belief.map((one, z) => one / law.total(odds, state.season, z, state.style));
-  return Float64Array.from({ length: law.items }, (_, i) => {
-    if (law.launch[i] > state.season) return 0;
+  const made = new Float64Array(law.items), weights = law.weights.map((of) => of[state.style]);
+  for (let i = 0; i < law.items; i++) {
+    if (law.launch[i] > state.season) continue;
     let sum = 0;
-    for (let z = 0; z < law.tastes; z++) sum += shares[z] * law.weights[z][state.style][i];
-    return (1 - law.noise) * sum * odds[law.category[i]] + law.noise / law.onSale[state.season];
-  });
+    for (let z = 0; z < law.tastes; z++) sum += shares[z] * weights[z][i];
+    made[i] = (1 - law.noise) * sum * odds[law.category[i]] + law.noise / law.onSale[state.season];
+  }
+  return made;
 }

@@ -53,7 +53,7 @@ function decode(/** @type {string} */ text) {
   const [kindOfCut, percent, kind, negatives, metric, k, seed, rest] = text.split(".");
   const numbers = [percent, negatives, k, seed].map(Number);
   const inside = (/** @type {number} */ value, /** @type {number} */ low, /** @type {number} */ high) => Number.isInteger(value) && value >= low && value <= high;
-  if (rest !== undefined || !["time", "last", "random"].includes(kindOfCut) || !["all", "unmet", "never"].includes(kind) || !(metric in METRICS)
+  if (rest !== undefined || !["time", "last", "random"].includes(kindOfCut) || !["all", "unmet", "never"].includes(kind) || !Object.keys(METRICS).includes(metric)
     || !inside(numbers[0], 5, 30) || !inside(numbers[1], 4, 119) || !inside(numbers[2], 1, MOST) || !inside(numbers[3], 0, 999)) return null;
   return { cut: kindOfCut, percent: numbers[0], kind, negatives: numbers[1], metric, k: numbers[2], seed: numbers[3] };
 }

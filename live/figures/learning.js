@@ -188,7 +188,7 @@ mount({
       html("div", { class: "live-row" }, mode.element, play, step, back, other),
       html("div", { class: "live-row" }, rate.element, penalty.element),
       html("div", { class: "learning-panels" }, html("div", {}, drawing, html("p", { class: "winner-key" },
-        mark("purple", "customer"), mark("orange", "item this customer knows"), mark("grey", "other item"), mark("green", "what they take later"))),
+        mark("purple", "customer"), mark("orange", "item this customer knows"), mark("grey", "other item"), mark("green", "taken later, or held back"))),
         html("div", {}, html("div", { class: "live-row" }, who, home), where, list)), curves, told);
     function mark(/** @type {string} */ colour, /** @type {string} */ text) {
       return html("span", { class: "winner-tag" }, html("i", { style: `background:var(--live-fill-${colour})` }), text);

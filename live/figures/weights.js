@@ -178,12 +178,15 @@ mount({
       const width = 700, high = 92, step = width / shop.items, top = Math.max(...found.shares, ...shop.mean), y = scale([0, Math.max(top, 0.04)], [0, high - 6]);
       const drawing = svg("svg", { viewBox: `0 0 ${width} ${high + 1}`, preserveAspectRatio: "none", class: "weights-policies", role: "img",
         "aria-label": `Chance of each of ${shop.items} items, the best seller first. The old policy shows ${titles[0]} in ${Math.round(100 * found.shares[0])} % of the visits, the new one in ${Math.round(100 * shop.mean[0])} %.` });
+      const bars = { grey: "", sky: "", red: "" };        // one path a colour: hundreds of elements would cost the most time
+      const bar = (/** @type {string} */ colour, /** @type {number} */ left, /** @type {number} */ wide, /** @type {number} */ share) => {
+        bars[colour] += `M${left.toFixed(1)} ${high}v${(-y(share)).toFixed(2)}h${wide.toFixed(1)}V${high}Z`;
+      };
       for (let item = 0; item < shop.items; item++) {
-        const gone = !found.shares[item];
-        drawing.append(
-          svg("rect", { x: item * step + 1, y: high - y(found.shares[item]), width: step * 0.45, height: y(found.shares[item]), fill: "var(--live-fill-grey)" }),
-          svg("rect", { x: item * step + 1 + step * 0.45, y: high - y(shop.mean[item]), width: step * 0.4, height: y(shop.mean[item]), fill: `var(--live-fill-${gone ? "red" : "sky"})` }));
+        bar("grey", item * step + 1, step * 0.45, found.shares[item]);
+        bar(found.shares[item] ? "sky" : "red", item * step + 1 + step * 0.45, step * 0.4, shop.mean[item]);
       }
+      for (const [colour, d] of Object.entries(bars)) drawing.append(svg("path", { d, fill: `var(--live-fill-${colour})` }));
       drawing.append(svg("line", { class: "axis", x1: 0, x2: width, y1: high, y2: high }));
       const key = (/** @type {string} */ colour, /** @type {string} */ text) => html("span", { class: "winner-tag" }, html("i", { style: `background:var(--live-fill-${colour})` }), text);
       return html("div", {}, drawing, html("p", { class: "winner-key" }, key("grey", "old policy's chance"), key("sky", "new policy's (mean of all customers)"),
@@ -198,19 +201,22 @@ mount({
           "aria-label": `${label}: mean of ${LOGS} logs ${short(mean)}, true ${short(shop.value)}, error ${short(off)}.` });
         drawing.append(svg("line", { class: "axis", x1: 4, x2: width - 4, y1: high - 1, y2: high - 1 }),
           svg("line", { x1: x(shop.value), x2: x(shop.value), y1: 0, y2: high, stroke: "var(--live-fill-red)", "stroke-width": 1.5, "stroke-dasharray": "4 3" }));
+        const dots = { blue: "", orange: "" };
         said.forEach((/** @type {any} */ one, /** @type {number} */ number) => {
-          const at = x(Math.max(0, Math.min(most, one.value))), inside = one.low <= shop.value && shop.value <= one.high, y = 7 + 26 * random();
-          drawing.append(svg("ellipse", { cx: at, cy: y, rx: 3, ry: 3, fill: inside ? "var(--live-fill-blue)" : "var(--live-fill-orange)", "fill-opacity": 0.75 }));
+          const inside = one.low <= shop.value && shop.value <= one.high, y = 7 + 26 * random();
+          dots[inside ? "blue" : "orange"] += `M${x(Math.max(0, Math.min(most, one.value))).toFixed(1)} ${y.toFixed(1)}h0`;
           if (!number) drawing.append(svg("line", { x1: x(Math.max(0, one.low)), x2: x(Math.min(most, one.high)), y1: y, y2: y, stroke: "var(--live-ink)", "stroke-width": 1.5 }));
         });
+        for (const [colour, d] of Object.entries(dots)) drawing.append(svg("path", { d, fill: "none", stroke: `var(--live-fill-${colour})`,
+          "stroke-opacity": 0.75, "stroke-width": 6, "stroke-linecap": "round", "vector-effect": "non-scaling-stroke" }));
         drawing.append(svg("path", { d: `M${x(Math.min(most, mean))} 0V${high}`, stroke: "var(--live-ink)", "stroke-width": 2 }));
         return html("div", { class: "weights-row" }, html("span", { class: "weights-name" }, label), drawing,
           html("span", { class: "weights-number" }, `error ${short(off)}`), html("span", { class: "weights-number quietly" }, `${holds} of ${LOGS} hold`));
       });
-      const key = html("p", { class: "winner-key" }, html("span", {}, `0 to ${short(most, 2)} clicks a visit; a dot a log`),
+      const key = html("p", { class: "winner-key" }, html("span", {}, `0 to ${short(most, 2)} clicks a visit; a dot a log, at the edge if it is beyond`),
         html("span", { class: "winner-tag" }, html("i", { style: "background:var(--live-fill-blue)" }), "95 % interval holds the truth"),
         html("span", { class: "winner-tag" }, html("i", { style: "background:var(--live-fill-orange)" }), "misses it"),
-        html("span", {}, `dashed: true, ${short(shop.value)}; black: mean; bar: interval of the first log`));
+        html("span", {}, `dashed: true, ${short(shop.value)}; upright bar: mean; lying bar: interval of the first log`));
       return [...made, key];
     }
 

@@ -41,6 +41,8 @@ def export():
 def draw(folder):
     """The plane after three hundred batches, by the package."""
     import matplotlib.pyplot as plt
+
+    plt.rcParams["svg.hashsalt"] = "live"       # the same file on every run
     import torch
 
     shop = rb.load("shop", **SIZES)

@@ -33,6 +33,8 @@ def draw(folder):
     """What three estimators say from fifty logs each, of an even old policy and of one that prefers what sells."""
     import matplotlib.pyplot as plt
 
+    plt.rcParams["svg.hashsalt"] = "live"       # the same file on every run
+
     shop, showing, scores, sales = world()
 
     def popular(context, sharpness):
@@ -42,7 +44,7 @@ def draw(folder):
     chances = showing.propensities(new)[:, 0]
     true, rng = showing.value(new), np.random.default_rng(0)
     _, panels = plt.subplots(1, 2, sharex=True, sharey=True, figsize=(4.8, 2.2))
-    for axes, sharpness in zip(panels, (0.0, 1.5)):
+    for axes, sharpness in zip(panels, (0.0, 3.0)):
         old = Softmax(lambda context: popular(context, sharpness), places=1)
         log = showing.log(old, visits=50 * 300, seed=1)
         weight = chances[log["user"], log["item"]] / log["propensity"].to_numpy()
@@ -53,7 +55,8 @@ def draw(folder):
             axes.plot(values, row + rng.uniform(-0.25, 0.25, 50), ".", color=plots.BLUE, markersize=3)
         axes.axvline(true, color=plots.GREY, linestyle=":")
         axes.set_yticks(range(3), list(found))
-        axes.set(title="old policy: even" if not sharpness else "old: by sales to the 1.5", xlabel="clicks a visit")
+        axes.set(title="old policy: even" if not sharpness else "old policy: what sells", xlabel="clicks a visit")
     panels[0].invert_yaxis()
+    panels[0].set_xlim(0, 1.2)
     plt.savefig(folder / "live-weights.svg", metadata={"Date": None})
     plt.close()

@@ -21,6 +21,8 @@ def export():
 def draw(folder):
     """The first frame: all items ranked, and beside it what was met left out."""
     import matplotlib.pyplot as plt
+
+    plt.rcParams["svg.hashsalt"] = "live"       # the same file on every run
     from dataclasses import replace
 
     from recbook.models.base import interaction_matrix

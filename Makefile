@@ -5,11 +5,11 @@ SITE := _build/html/index.html
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export TF_ENABLE_ONEDNN_OPTS ?= 0
 
-SITE_SOURCES := _config.yml _toc.yml chapters chapters/figures _static $(wildcard chapters/*.* chapters/figures/* _static/* \
+SITE_SOURCES := _config.yml _toc.yml chapters chapters/figures _static $(wildcard chapters/*.* chapters/figures/* _static/* _static/live/* \
     tools/sphinx/*.* recbook/*.py recbook/*/*.py recbook/*/*/*.py)
 BUILT := $(wildcard _build)
 
-.PHONY: book test execute assignments lab lock clean
+.PHONY: book test execute assignments live lab lock clean
 
 book: $(if $(BUILT),.venv/installed,_build/whole)
 	$(if $(BUILT),$(BIN)/jupyter-book build . -W -n --keep-going -q)
@@ -28,6 +28,13 @@ execute: .venv/installed  # run the chapters anew and store their outputs: make 
 assignments: .venv/installed  # write the assignments' notebooks from their texts
 	$(BIN)/python tools/notebooks.py assignments
 
+live: live/node_modules  # bundle the live figures; their numbers: .venv/bin/python tools/live.py
+	npm --prefix live run --silent build
+
+live/node_modules: live/package-lock.json
+	npm --prefix live ci --silent
+	@touch $@
+
 lab: .venv/installed
 	$(BIN)/jupyter lab chapters
 
@@ -35,7 +42,7 @@ lock: .venv/installed  # write requirements.lock from what is installed
 	$(BIN)/python tools/lock.py > requirements.lock.new && mv requirements.lock.new requirements.lock
 
 clean:
-	rm -rf _build .venv *.egg-info .pytest_cache .hypothesis
+	rm -rf _build .venv *.egg-info .pytest_cache .hypothesis live/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Every page anew, since a page that did not change can lose what it refers to; again only if something changed since.

@@ -14,6 +14,7 @@ import argparse
 import sys
 import time
 from importlib.metadata import version
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from scipy import stats
 import recbook
 from recbook import results
 from recbook.agents import DQN, Reinforce, Replay, SlateQ, TabularWorld, greedy, value_iteration, worth
+from recbook.agents.dqn import LOSSES
 
 SEEDS = (0, 1, 2, 3, 4)
 STEPS = 20_000
@@ -29,13 +31,18 @@ WORLD = {"loyal": (0.97, 0.97, 0.97, 0.5), "worth": (1, 1, 1, 2), "bored": 0.85}
 SMALL = {"kinds": ("phones", "bikes"), "levels": 2, "loyal": (0.95, 0.3), "worth": (1, 2), "bored": 0.8}
 SLATES = {"kinds": ("phones", "teas", "jackets", "boots", "lamps", "bikes"), "places": 2, "levels": 3,
           "loyal": (0.97, 0.97, 0.97, 0.97, 0.97, 0.5), "worth": (1, 1, 1, 1, 1, 2), "bored": 0.85}
-SETTINGS = {"learning_rate": 1e-3, "batch_size": 64, "train_every": 2, "target_every": 250, "epsilon": (1.0, 0.05)}
+SETTINGS = {"learning_rate": 1e-3, "batch_size": 64, "train_every": 2, "target_every": 250, "epsilon": (1.0, 0.05),
+            "loss": "squared"}
 AGENTS = {
     "dqn": ("DQN", {}),
     "no replay": ("DQN that learns from the last visit alone", {"memory": 1}),
     "no target network": ("DQN without a target network", {"target_every": 1}),
     "frozen target": ("DQN whose target network never moves", {"target_every": None}),
     "not double": ("DQN, not double", {"double": False}),
+    "huber": ("DQN with Huber's loss", {"loss": "huber"}),
+    "huber not double": ("DQN with Huber's loss, not double", {"loss": "huber", "double": False}),
+    "huber no target network": ("DQN with Huber's loss, without a target network", {"loss": "huber", "target_every": 1}),
+    "huber myopic": ("DQN with Huber's loss and a discount of 0", {"loss": "huber", "discount": 0.0}),
     "myopic dqn": ("DQN with a discount of 0", {"discount": 0.0}),
     "no exploration": ("DQN that never explores", {"epsilon": (0.0, 0.0)}),
 }
@@ -60,7 +67,10 @@ def dqn(regulars, seed, **settings):
 
 
 def stranger(regulars, seed, steps=STEPS, **settings):
-    """stable-baselines3's DQN (which is not double) with the settings of ours, and its own clipping of gradients off."""
+    """stable-baselines3's DQN (which is not double) with the settings of ours, and its own clipping of gradients off.
+
+    Its loss is Huber's and no setting: `loss="squared"` puts torch's squared error in that function's place.
+    """
     try:
         from stable_baselines3 import DQN as Theirs
     except ImportError:
@@ -73,7 +83,8 @@ def stranger(regulars, seed, steps=STEPS, **settings):
                    target_update_interval=chosen["train_every"] * chosen["target_every"], exploration_fraction=0.5,
                    exploration_final_eps=chosen["epsilon"][1], max_grad_norm=1e9, seed=seed, device="cpu",
                    policy_kwargs={"net_arch": list(chosen["layers"])})
-    agent.learn(steps)
+    with patch.object(torch.nn.functional, "smooth_l1_loss", LOSSES[chosen["loss"]]):
+        agent.learn(steps)
     return agent.predict(regulars.seen(np.arange(regulars.n_states)), deterministic=True)[0]
 
 
@@ -90,11 +101,17 @@ def promised(agent, regulars):
         return float(regulars.start @ agent.values(agent.network, seen).max(1).values.numpy())
 
 
-def from_a_log(regulars, world, writer, visits, seed):
-    """An agent that learns from so many visits that a policy wrote down: (what it does, what it promises)."""
+def earned_and_promised(agents, regulars, world):
+    """What the policies of agents earn, and what each agent promises."""
+    promises = [promised(agent, regulars) for agent in agents]
+    return {"value": value_of(world, [actions(agent, regulars) for agent in agents]),
+            "promised": {"value": float(np.mean(promises)), "values": promises}}
+
+
+def from_a_log(regulars, writer, visits, seed, loss="squared"):
+    """An agent that learns from so many visits that a policy wrote down."""
     log = regulars.log(writer, customers=visits, seed=seed).head(visits)            # those of the first customers
-    agent = dqn(regulars, seed, target_every=100).learn_from(replay_of(regulars, log), updates=5_000)
-    return actions(agent, regulars), promised(agent, regulars)
+    return dqn(regulars, seed, target_every=100, loss=loss).learn_from(replay_of(regulars, log), updates=5_000)
 
 
 def best_slates(policy, regulars):
@@ -123,12 +140,15 @@ def one_kind(regulars, world):
     for name, (title, policy) in exact.items():
         yield name, lambda: (title, {"value": value_of(world, [policy])}, {})
     for name, (title, settings) in AGENTS.items():
+        def learnt():
+            agents = [dqn(regulars, seed, **settings).learn(recbook.ShopEnv(regulars), STEPS) for seed in SEEDS]
+            return title, earned_and_promised(agents, regulars, world), {**SETTINGS, **settings, "steps": STEPS}
+        yield name, learnt
+    for name, title, loss in (("stable-baselines3", "DQN of stable-baselines3, squared errors", "squared"),
+                              ("stable-baselines3 huber", "DQN of stable-baselines3, its own loss (Huber's)", "huber")):
         yield name, lambda: (title, {"value": value_of(world, [
-            actions(dqn(regulars, seed, **settings).learn(recbook.ShopEnv(regulars), STEPS), regulars)
-            for seed in SEEDS])}, {**SETTINGS, **settings, "steps": STEPS})
-    yield "stable-baselines3", lambda: ("DQN of stable-baselines3", {"value": value_of(world, [
-        stranger(regulars, seed) for seed in SEEDS])}, {
-            **SETTINGS, "double": False, "steps": STEPS, "version": version("stable-baselines3")})
+            stranger(regulars, seed, loss=loss) for seed in SEEDS])}, {
+                **SETTINGS, "loss": loss, "double": False, "steps": STEPS, "version": version("stable-baselines3")})
     yield "reinforce", lambda: ("REINFORCE", {"value": value_of(world, [
         np.eye(regulars.n_actions)[Reinforce(regulars.width, regulars.n_kinds, seed=seed).learn(
             regulars, rounds=150, customers=100, seed=seed).propensities(
@@ -137,27 +157,26 @@ def one_kind(regulars, world):
     careful = 0.95 * myopic + 0.05 * uniform
     for visits in LOGS:
         for name, writer in (("random", uniform), ("myopic", careful)):
-            def learnt(writer=writer, visits=visits, name=name):
-                runs = [from_a_log(regulars, world, writer, visits, seed) for seed in SEEDS]
-                measured = {"value": value_of(world, [policy for policy, _ in runs])}
-                beliefs = [promise for _, promise in runs]
-                measured["promised"] = {"value": float(np.mean(beliefs)), "values": beliefs}
-                return f"DQN from a log of {visits:,} {name} visits", measured, {**SETTINGS, "updates": 5_000}
-            yield f"log {name} {visits}", learnt
+            for loss in ("squared", "huber"):
+                def learnt():
+                    agents = [from_a_log(regulars, writer, visits, seed, loss) for seed in SEEDS]
+                    title = f"DQN{', loss of Huber,' if loss == 'huber' else ''} from a log of {visits:,} {name} visits"
+                    return title, earned_and_promised(agents, regulars, world), {**SETTINGS, "loss": loss, "updates": 5_000}
+                yield f"log {name} {visits}{' huber' if loss == 'huber' else ''}", learnt
 
 
 def small(regulars, world):
     """Rows of shop_policies_small: the world in which the package's tests ask DQN for nine tenths of the best."""
-    settings = {"layers": (32,), "learning_rate": 3e-3}
+    settings, steps = {"layers": (32,), "learning_rate": 3e-3}, 6_000
     for name, title, policy in (("best", "Value iteration", greedy(value_iteration(world))),
                                 ("myopic", "Best reward of the next visit", greedy(world.rewards))):
         yield name, lambda: (title, {"value": value_of(world, [policy])}, {})
     yield "dqn small", lambda: ("DQN", {"value": value_of(world, [
-        actions(dqn(regulars, seed, **settings).learn(recbook.ShopEnv(regulars), 3_000), regulars)
-        for seed in SEEDS])}, {**SETTINGS, **settings, "steps": 3_000})
+        actions(dqn(regulars, seed, **settings).learn(recbook.ShopEnv(regulars), steps), regulars)
+        for seed in SEEDS])}, {**SETTINGS, **settings, "steps": steps})
     yield "stable-baselines3 small", lambda: ("DQN of stable-baselines3", {"value": value_of(world, [
-        stranger(regulars, seed, 3_000, **settings) for seed in SEEDS])}, {
-            **SETTINGS, **settings, "double": False, "steps": 3_000, "version": version("stable-baselines3")})
+        stranger(regulars, seed, steps, **settings) for seed in SEEDS])}, {
+            **SETTINGS, **settings, "double": False, "steps": steps, "version": version("stable-baselines3")})
 
 
 def two_kinds(regulars, world):

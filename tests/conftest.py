@@ -1,6 +1,7 @@
 """The built site, for every test that looks at it."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,9 @@ import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ("_config.yml", "_toc.yml", "chapters/*.*", "chapters/figures/*", "_static/*", "tools/sphinx/*.*",
-           "recbook/**/*.py")
+SOURCES = ("_config.yml", "_toc.yml", "chapters/*.*", "chapters/figures/*", "_static/*", "_static/live/*",
+           "tools/sphinx/*.*", "recbook/**/*.py")
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 hypothesis.settings.register_profile("without a clock", deadline=None)  # a busy machine is no fault of the code
 hypothesis.settings.load_profile("without a clock")
 
@@ -36,3 +38,17 @@ def site():
             assert run.returncode == 0, run.stdout + run.stderr
             (built / "searchindex.js").touch()
     return built
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium, one for all tests: a process can drive only one."""
+    if BROWSER is None and os.environ.get("RECBOOK_NEEDS_BROWSER") != "1":
+        pytest.skip("no chromium or google-chrome here: no page is looked at")
+    from playwright.sync_api import sync_playwright
+
+    assert BROWSER, "RECBOOK_NEEDS_BROWSER=1, but neither chromium nor google-chrome is installed"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()

@@ -122,3 +122,12 @@ def test_the_service_under_load_meets_its_target_or_a_note_says_why_not():
         assert row["settings"]["turns"] >= 3 and all(len(one["values"]) == row["settings"]["turns"] for one in row["measured"].values())
         missed = [key for key, most in row["targets"].items() if row["measured"][key]["value"] > most]
         assert not missed or len(row.get("note", "")) > 40
+
+
+def test_the_exported_model_says_the_same_behind_another_server():
+    (row,) = results.load("model_server")["rows"].values()
+    measured = {name: one["value"] for name, one in row["measured"].items()}
+    assert measured["questions"] == 100 and measured["largest difference"] < row["targets"]["largest difference"] == 1e-4
+    assert measured["same first item"] == measured["histories"] > 1000
+    assert set(row["settings"]["versions"]) == {"kserve", "onnxruntime", "tritonclient"}
+    assert [answer[:5] for answer in row["settings"]["refused"].values()] == ["[404]", "[400]"]

@@ -203,12 +203,13 @@ def test_a_chapter_makes_claims(notebook, request):
     assert sum(counts) >= (1 if request.node.callspec.params["notebook"] in ("index", "speed") else 8)
 
 
-HIDDEN = (r"(?s):::+\{solution-start\}.*?\{solution-end\}", r"(?s)(:::+)\s*\{dropdown\}.*?\n\1\s*(?=\n|$)",
+HIDDEN = (r"(?s):::\{live\}.*?\n:::", r"(?s):::+\{solution-start\}.*?\{solution-end\}",
+          r"(?s)(:::+)\s*\{dropdown\}.*?\n\1\s*(?=\n|$)",
           r"(?s)```+\{[\w-]+\}.*?```+", r"(?m)^:\w.*$", r"(?m)^:::+.*$", r"\{[\w:-]+\}`[^`]*`", r"(?s)\$\$.*?\$\$")
 
 
 def test_a_chapter_is_read_in_an_hour(notebook):
-    """At most about 2,500 words in sight: without code, formulas, captions' settings, folds and solutions."""
+    """At most about 2,500 words in sight: without code, formulas, figures and their captions, folds and solutions."""
     text = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     for pattern in HIDDEN:
         text = re.sub(pattern, " ", text)

@@ -3,7 +3,6 @@
 import io
 import os
 import re
-import shutil
 from collections import Counter
 from copy import copy
 from functools import cache
@@ -15,17 +14,12 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = yaml.safe_load((ROOT / "_toc.yml").read_text())
 PAGES = [TABLE["root"], *(entry["file"] for part in TABLE["parts"] for entry in part["chapters"])]
 CHAPTERS = [entry["file"] for part in TABLE["parts"] if part["caption"] != "Teaching" for entry in part["chapters"]]
 RECALL = yaml.safe_load((ROOT / "chapters" / "recall.yml").read_text())
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-NEEDED = os.environ.get("RECBOOK_NEEDS_BROWSER") == "1"
-if BROWSER is None and not NEEDED:
-    pytest.skip("no chromium or google-chrome here: the pages are not looked at", allow_module_level=True)
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
@@ -75,15 +69,6 @@ ASSERTS = """() => [...document.querySelectorAll('article pre')].filter(code => 
 SHOP_TABLES = """() => [...document.querySelectorAll('article table')]
     .filter(table => [...table.querySelectorAll('tbody th')].some(cell => /^observer$/i.test(cell.textContent.trim())))
     .map(table => [...table.querySelectorAll('thead th')].map(cell => cell.textContent.trim()))"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    assert BROWSER, "RECBOOK_NEEDS_BROWSER=1, but neither chromium nor google-chrome is installed"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module", params=PAGES)

@@ -5,8 +5,9 @@ and Silver, *Deep Reinforcement Learning with Double Q-learning*, AAAI 2016. Sla
 Decomposition for Reinforcement Learning with Recommendation Sets*, IJCAI 2019.
 
 How it differs from the first paper: states are a few numbers and not pictures, so layers are dense; Adam in place of
-RMSProp; the Huber loss in place of clipped errors (the same gradient); rewards are not clipped. From SlateQ's paper:
-the slate is found by going through all slates, and the chances of a choice are given, not learned beside.
+RMSProp; squared errors, which are not clipped, since what they seek is the mean (`loss="huber"`: clipped, as in the
+paper); rewards are not clipped. From SlateQ's paper: the slate is found by going through all slates, and the chances of
+a choice are given, not learned beside.
 """
 
 import copy
@@ -18,6 +19,9 @@ from torch.nn import functional
 
 from recbook.errors import ModelError
 from recbook.settings import check, is_number
+
+
+LOSSES = {"squared": functional.mse_loss, "huber": functional.smooth_l1_loss}
 
 
 class Replay:
@@ -80,6 +84,9 @@ class DQN:
         The share of random actions at first, and at the end; it falls over the first half of the steps.
     train_every : int
         Steps between two updates.
+    loss : "squared" or "huber"
+        Of the error of q(s, a). The mean has the least squared error. In Huber's loss an error above 1 pulls no harder
+        than one of 1, so that what has least of it is not the mean: a rare large loss counts less than it costs.
     seed : int
         Of the weights, the exploration and the samples.
 
@@ -97,7 +104,8 @@ class DQN:
     """
 
     def __init__(self, width, n_actions, layers=(64, 64), discount=1.0, learning_rate=1e-3, batch_size=64,
-                 memory=50_000, target_every=250, double=True, epsilon=(1.0, 0.05), train_every=1, seed=0):
+                 memory=50_000, target_every=250, double=True, epsilon=(1.0, 0.05), train_every=1,
+                 loss="squared", seed=0):
         for name, value in (("layers", layers), ("learning_rate", learning_rate), ("batch_size", batch_size)):
             check(name, value)
         if not is_number(discount) or not 0 <= discount <= 1:
@@ -109,6 +117,9 @@ class DQN:
                             ("train_every", train_every), ("target_every", target_every or 1)):
             if not isinstance(value, int) or value < 1:
                 raise ModelError(f"{name}={value!r}: a whole number of at least 1.")
+        if loss not in LOSSES:
+            raise ModelError(f"loss={loss!r}: 'squared' or 'huber'.")
+        self.error = LOSSES[loss]
         self.width, self.n_actions, self.discount, self.batch_size = width, n_actions, discount, batch_size
         self.memory, self.target_every, self.double = memory, target_every, double
         self.epsilon, self.train_every = epsilon, train_every
@@ -142,13 +153,13 @@ class DQN:
             return self.values(self.network, torch.as_tensor(seen)).argmax(1).numpy()
 
     def loss(self, batch):
-        """Huber's loss between q(s, a) and  r + discount * q'(s', best action there), a scalar."""
+        """The error between q(s, a) and  r + discount * q'(s', best action there), a scalar."""
         with torch.no_grad():
             after = self.values(self.target, batch["seen_next"])        # (B, A)
             chooser = self.values(self.network, batch["seen_next"]) if self.double else after
             best = after.gather(1, chooser.argmax(1, keepdim=True))[:, 0]
             wanted = batch["reward"] + self.discount * (1 - batch["gone"]) * best
-        return functional.smooth_l1_loss(self.predicted(batch), wanted)
+        return self.error(self.predicted(batch), wanted)
 
     def update(self, replay):
         """One step of Adam on a sample of what was seen."""

@@ -15,15 +15,16 @@ class DQN(LayeredModel):
 
     Parameters
     ----------
-    width, n_actions, layers, discount, double
+    width, n_actions, layers, discount, double, loss
         As in PyTorch.
     options
         Keras's own: `dtype`, `name`.
     """
 
-    def __init__(self, width, n_actions, layers=(64, 64), discount=1.0, double=True, **options):
+    def __init__(self, width, n_actions, layers=(64, 64), discount=1.0, double=True, loss="squared", **options):
         super().__init__(**options)
         self.discount, self.double = discount, double
+        self.error = {"squared": ops.square, "huber": huber}[loss]
         self.network = self.dense("network", width, (*layers, n_actions))
         self.target = self.dense("target", width, (*layers, n_actions))
         self.target.trainable = False
@@ -52,6 +53,11 @@ class DQN(LayeredModel):
         chooser = self.network(batch["seen_next"]) if self.double else after
         best = ops.take_along_axis(after, ops.argmax(chooser, axis=1)[:, None], axis=1)[:, 0]
         wanted = ops.stop_gradient(batch["reward"] + self.discount * (1 - batch["gone"]) * best)
-        wrong = ops.abs(done - wanted)
-        self.add_loss(ops.mean(ops.where(wrong < 1, 0.5 * wrong**2, wrong - 0.5)))              # Huber's
+        self.add_loss(ops.mean(self.error(done - wanted)))
         return values
+
+
+def huber(wrong):
+    """Half the square where it is below 1, linear above."""
+    size = ops.abs(wrong)
+    return ops.where(size < 1, 0.5 * size**2, size - 0.5)

@@ -61,7 +61,9 @@ class Versions:
     def load(self, name):
         """The model of that run, if it fits the data that are served; else a ModelError says why not."""
         if not NAME.fullmatch(name):
-            raise ModelError(f"{name!r} is no name of a run: a version is the name of a folder in {self.runs}.")
+            raise ModelError(f"{name!r} is no name of a run: a version is the name of a folder beside the run that is served.")
+        if not (self.runs / name).is_dir():                             # no path of this machine in an answer
+            raise ModelError(f"There is no run {name!r}: train it, or check the name.")
         model, about = checkpoints.load_model(self.runs / name)
         data = self.dataset
         if model.trained_on is None:

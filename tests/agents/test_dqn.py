@@ -52,12 +52,29 @@ BATCH = {"seen": torch.zeros(2, 3), "action": torch.tensor([0, 1]), "taken": tor
 def test_the_loss_by_hand():
     agent = fixed(DQN(3, 2, discount=0.5), values=[1.0, 3.0], target=[2.0, 4.0])
     # double: the network prefers action 1, the target values it 4: wanted 1 + .5 * 4 = 3 and, gone, 0
-    wrong = torch.tensor([1.0 - 3, 3.0 - 0])
-    assert agent.loss(BATCH).item() == pytest.approx((wrong.abs() - 0.5).mean().item())
+    assert agent.loss(BATCH).item() == pytest.approx(((1 - 3) ** 2 + (3 - 0) ** 2) / 2)
     fixed(agent, values=[3.5, 3.0], target=[2.0, 4.0])
-    assert agent.loss(BATCH).item() == pytest.approx(((3.5 - 2) - 0.5 + (3.0 - 0.5)) / 2)      # it prefers 0, worth 2
+    assert agent.loss(BATCH).item() == pytest.approx(((3.5 - 2) ** 2 + 3**2) / 2)              # it prefers 0, worth 2
     agent.double = False
-    assert agent.loss(BATCH).item() == pytest.approx((0.5 * 0.5**2 + (3.0 - 0.5)) / 2)         # the target prefers 1
+    assert agent.loss(BATCH).item() == pytest.approx((0.5**2 + 3**2) / 2)                      # the target prefers 1
+
+
+def test_hubers_loss_by_hand():
+    agent = fixed(DQN(3, 2, discount=0.5, double=False, loss="huber"), values=[3.5, 3.0], target=[2.0, 4.0])
+    assert agent.loss(BATCH).item() == pytest.approx((0.5 * 0.5**2 + (3.0 - 0.5)) / 2)
+
+
+def test_squared_errors_seek_the_mean_and_hubers_do_not():
+    """One action, which earns nothing nine times and ten once."""
+    rewards = np.float32([0] * 9 + [10])
+    log = Replay.of(seen=np.zeros((10, 1), np.float32), action=np.zeros(10, int), taken=np.zeros(10, int), reward=rewards,
+                    seen_next=np.zeros((10, 1), np.float32), gone=np.ones(10, np.float32))
+    found = {}
+    for loss in ("squared", "huber"):
+        agent = DQN(1, 1, layers=(4,), batch_size=256, learning_rate=0.01, loss=loss).learn_from(log, updates=600)
+        found[loss] = agent.values(agent.network, torch.zeros(1, 1)).item()
+    assert found["squared"] == pytest.approx(1.0, abs=0.2)
+    assert found["huber"] == pytest.approx(1 / 9, abs=0.05)             # 9 q = 1: the pull of the ten is cut at one
 
 
 def test_no_gradient_flows_through_the_target():
@@ -127,7 +144,7 @@ def test_a_replay_forgets_the_oldest():
 def test_what_cannot_be_is_refused_by_name(regulars):
     for settings, word in [({"discount": 1.1}, "discount"), ({"epsilon": 0.1}, "epsilon"), ({"memory": 0}, "memory"),
                            ({"epsilon": (2, 0)}, "epsilon"), ({"target_every": 1.5}, "target_every"),
-                           ({"learning_rate": -1}, "learning_rate"), ({"layers": ()}, "layers")]:
+                           ({"learning_rate": -1}, "learning_rate"), ({"loss": "absolute"}, "loss"), ({"layers": ()}, "layers")]:
         with pytest.raises(ModelError, match=word):
             DQN(3, 2, **settings)
     with pytest.raises(ModelError, match="environment shows"):

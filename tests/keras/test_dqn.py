@@ -14,15 +14,16 @@ from recbook.errors import ModelError
 from tests.keras.parity import EXACT, turned_gradients
 
 
-def twins(double):
-    agent = DQN(5, 3, layers=(6, 4), discount=0.9, double=double, seed=4)
+def twins(double, loss="squared"):
+    agent = DQN(5, 3, layers=(6, 4), discount=0.9, double=double, loss=loss, seed=4)
     agent.network.double(), agent.target.double()
     with torch.no_grad():
         for weight in agent.target.parameters():
             weight.add_(0.3 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)))
     weights = {f"{name}.{key}": value.numpy() for name in ("network", "target")
                for key, value in getattr(agent, name).state_dict().items()}
-    return agent, recbook.keras.DQN(5, 3, layers=(6, 4), discount=0.9, double=double, dtype="float64").from_numpy(weights)
+    twin = recbook.keras.DQN(5, 3, layers=(6, 4), discount=0.9, double=double, loss=loss, dtype="float64")
+    return agent, twin.from_numpy(weights)
 
 
 def transitions(count=40):
@@ -32,9 +33,9 @@ def transitions(count=40):
             "gone": (rng.random(count) < 0.3).astype(float)}
 
 
-@pytest.mark.parametrize("double", [True, False])
-def test_loss_gradients_and_choices_are_those_of_the_twin(double):
-    agent, twin = twins(double)
+@pytest.mark.parametrize("double, loss", [(True, "squared"), (False, "squared"), (True, "huber")])
+def test_loss_gradients_and_choices_are_those_of_the_twin(double, loss):
+    agent, twin = twins(double, loss)
     batch = transitions()
     loss = agent.loss({name: torch.tensor(column) for name, column in batch.items()})
     loss.backward()

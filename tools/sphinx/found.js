@@ -4,7 +4,7 @@ addEventListener("load", () => setTimeout(() => {
     const section = node?.parentElement?.closest("section");
     return !section || section.querySelector(":scope > :is(h1, h2, h3, h4, h5, h6)") ? section : home(section);
   };
-  const place = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const place = document.querySelector(":target");
   const marks = place ? [...place.querySelectorAll(".highlighted")].filter((mark) => home(mark) === place) : [];
   const seen = (mark) => mark.checkVisibility({ visibilityProperty: true, checkVisibilityCSS: true });
   if (!marks.length || marks.some(seen)) return;

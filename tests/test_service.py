@@ -381,7 +381,7 @@ def test_the_points_of_users_are_spread_evenly():
 
 
 @pytest.mark.parametrize("name, why", [
-    ("nothing", "no run .nothing."), ("../trained/ease", "no name of a run"), ("", "no id"), ("other-catalogue", "another catalogue"),
+    ("nothing", "no run 'nothing'"), ("../trained/ease", "no name of a run"), ("", "no id"), ("other-catalogue", "another catalogue"),
     ("other-users", "other users"), ("other-file", "another teas.csv"), ("no-ids", "train it again"),
     ("damaged", "not the model that was trained"),
     ("damaged-elsewhere", "though not on the best items"), ("no-numbers", "not the model that was trained"), ("half", "no checkpoint")])

@@ -37,7 +37,7 @@ def outcomes(store):
     shown = pd.DataFrame([(one.request, one.user, one.version, set(one.items)) for one in store.impressions()
                           if one.user is not None], columns=["request", "user", "version", "items"])
     items = dict(zip(shown["request"], shown["items"]))
-    taken = {event.request for user in shown["user"].unique() for event in store.history(user)
+    taken = {event.request for user in shown["user"].drop_duplicates().tolist() for event in store.history(user)
              if event.item in items.get(event.request, ())}
     shown["taken"] = shown["request"].isin(taken)
     customers = shown.groupby(["version", "user"])["taken"].agg(["size", "mean"]).reset_index()

@@ -61,7 +61,11 @@ def build(name, split, seed):
         recbook.fit(model, split, seed=seed, schedule=lambda share: 1 - share, progress=False, device="cpu", **TRAINING)
         return model
     kinds = {"popularity": recbook.Popularity, "counts": recbook.PersonalPopularity, "EASE": recbook.EASE}
-    return kinds[name](*sizes, **({"reads": 20} if name == "EASE" else {})).fit(split)
+    kind, _, month = name.partition(", ")
+    if month:                                                           # only the latest days train
+        until = split.train["timestamp"].max()
+        split = replace(split, train=split.train[split.train["timestamp"] > until - WINDOW * DAY].reset_index(drop=True))
+    return kinds[kind](*sizes, **({"reads": 20} if kind == "EASE" else {})).fit(split)
 
 
 def train_on(model, split, since, until, seed, training=None):
@@ -192,7 +196,7 @@ def monitors(worlds):
         limits = monitoring.limits(quiet)
         model = build("EASE", watched, seed)                            # retrained: the limits are of the older one
         days = monitoring.daily(model, watched.test, shop.items, quiet=before.test)
-        false.append(limits.out(days).mean() | {"any": limits.out(days).any(axis=1).mean()})
+        false.append(dict(limits.out(days).mean()) | {"any": limits.out(days).any(axis=1).mean()})
         tests.append(two_samples(shop, before.test, watched.test))
         for fault in FAULTS:
             wrong = broken(fault, shop, model, after, seed)
@@ -240,7 +244,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="growing_old", description=__doc__.partition("\n")[0])
     parser.add_argument("--only", choices=[*WORLDS, "delay", "updates", "monitors"])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--models", nargs="+", default=["popularity", "counts", "EASE", "GRU"])
+    parser.add_argument("--models", nargs="+", default=["popularity", "popularity, month", "counts", "EASE", "EASE, month", "GRU"])
     parser.add_argument("--worlds", type=int, default=10, help="how many worlds the monitors are measured in")
     arguments = parser.parse_args(argv)
     for name in WORLDS:

@@ -2,7 +2,8 @@
 
 growing_old_NAME (shop, fashion, launch): models that were trained until a day, asked in the week after AGE more days with
 fresh histories; beside each the same model trained anew until that week, and networks that were trained on ("warm": one pass
-over the latest `WINDOW` days, from the old weights). launch: trained until day 290, so that the week after 30 days asks
+over the latest `WINDOW` days, from the old weights), or anew on as many days as the old one ("same length"): what differs then
+is the age alone. launch: trained until day 290, so that the week after 30 days asks
 for items that went on sale on day 304.
 
 growing_old_delay: the same weights, a week old at most, with histories that arrive late; and weights 90 days old with fresh
@@ -34,6 +35,7 @@ WINDOW = 30
 FASHION = 0.3
 TRAINING = {"epochs": 4, "batch_size": 2048, "learning_rate": 0.01}
 WARM = {"epochs": 1, "batch_size": 2048, "learning_rate": 0.003}
+FASTER = WARM | {"learning_rate": 0.01}     # as fast as the first training began
 GRU = {"dim": 64, "hidden": 128, "length": 20, "dropout": 0.0}
 DELAYS = {"fresh": 0, "10 minutes late": 600, "an hour late": 3600, "a day late": DAY, "a week late": 7 * DAY}
 WORLDS = {"shop": ({}, TRAINED, AGES), "fashion": ({"fashion": FASHION}, TRAINED, AGES), "launch": ({}, LAUNCH, (0, 30))}
@@ -90,7 +92,7 @@ def ages(name, seeds, names):
         split = asked_in(shop, trained, trained + age)
         reports, pairs = {"observer": measure(recbook.Observer(shop), split.test)}, []
         for model in names:
-            runs = {"old": [], "anew": [], "warm": []}
+            runs = {"old": [], "anew": [], "warm": [], "same length": []}
             for seed in range(seeds if model == "GRU" else 1):
                 if (model, seed) not in old:
                     old[model, seed] = build(model, split, seed)
@@ -101,6 +103,9 @@ def ages(name, seeds, names):
                     if model == "GRU":
                         warm = train_on(old[model, seed], split, trained + age - WINDOW, trained + age, seed)
                         runs["warm"].append(measure(warm, split.test, seed))
+                        since = fresh.train["timestamp"] >= moment(age)
+                        same = replace(fresh, train=fresh.train[since].reset_index(drop=True))
+                        runs["same length"].append(measure(build(model, same, seed), split.test, seed))
             for kind, found in runs.items():
                 if found:
                     reports[f"{model}, {kind}"] = average(found)
@@ -115,17 +120,16 @@ def delays(seeds, names):
     """Late histories and old weights, each alone."""
     shop, start = recbook.load("shop"), time.process_time()
     split, old = asked_in(shop, TRAINED, TRAINED), asked_in(shop, TRAINED - 90, TRAINED)
-    reports, pairs = {}, []
+    reports, pairs, built = {}, [], {}
     for model in [*names, "observer"]:
         for name, delay in {**DELAYS, "fresh, weights 90 days old": 0}.items():
             cases = split.test.known_until(split.test.now - delay)
             runs = []
             for seed in range(seeds if model == "GRU" else 1):
-                if model == "observer":
-                    one = recbook.Observer(shop)
-                else:
-                    one = build(model, old if "old" in name else split, seed)
-                runs.append(measure(one, cases, seed))
+                which = model, seed, "old" in name
+                if which not in built:
+                    built[which] = recbook.Observer(shop) if model == "observer" else build(model, old if "old" in name else split, seed)
+                runs.append(measure(built[which], cases, seed))
             reports[f"{model}, {name}"] = average(runs)
             pairs += [(f"{model}, {name}", f"{model}, fresh")] if name != "fresh" else []
             print(f"{model}, {name}: {average(runs)[METRIC]:.4f}", flush=True)
@@ -137,16 +141,17 @@ def updates(seeds, fashion=FASHION, days=30):
     """A month of updates, and what became of those who were away."""
     shop, start = recbook.load("shop", fashion=fashion), time.process_time()
     split = asked_in(shop, TRAINED, TRAINED + days)
-    runs = {name: [] for name in ("none", "each day alone", "each day with its month", "once, with its month", "anew")}
+    runs = {name: [] for name in ("none", "each day alone", "each day alone, faster", "each day with its month", "once, with its month", "anew")}
     for seed in range(seeds):
         first = build("GRU", split, seed)
-        daily = monthly = first
+        daily = fast = monthly = first
         for day in range(TRAINED, TRAINED + days):
             daily = train_on(daily, split, day, day + 1, seed)
+            fast = train_on(fast, split, day, day + 1, seed, FASTER)
             if day % 5 == 4:                                            # six times, to keep the cost down
                 monthly = train_on(monthly, split, day + 1 - WINDOW, day + 1, seed)
         end = TRAINED + days
-        models = {"none": first, "each day alone": daily, "each day with its month": monthly,
+        models = {"none": first, "each day alone": daily, "each day alone, faster": fast, "each day with its month": monthly,
                   "once, with its month": train_on(first, split, end - WINDOW, end, seed),
                   "anew": build("GRU", asked_in(shop, end, end), seed)}
         for name, model in models.items():
@@ -161,7 +166,7 @@ def updates(seeds, fashion=FASHION, days=30):
         some = split.test.subset(kept)
         cut = {name: average([run.subset(kept) for run in report.runs]) for name, report in reports.items()}
         results.save_comparison(f"growing_old_updates{part}", "A month of updates", some.protocol(), Comparison(cut, some), shop,
-                                time.process_time() - start, range(seeds), {"each day alone": WARM}, pairs)
+                                time.process_time() - start, range(seeds), {"each day alone": WARM, "each day alone, faster": FASTER}, pairs)
 
 
 def broken(fault, shop, model, split, seed):

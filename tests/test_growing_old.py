@@ -1,5 +1,7 @@
 """Models that grow old: questions cut by moments, older histories, grown models, limits of quiet days, trials."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,6 +45,18 @@ def test_fashion_changes_the_law_from_month_to_month():
     assert np.allclose(chances.sum(1), 1)
     apart = np.abs(chances - chances[0]).sum(1) / 2
     assert apart[0] == 0 and apart[1] > 0.02 and apart[6:].mean() > 1.5 * apart[1]
+
+
+def test_events_follow_the_law_of_their_month():
+    """Who knows the wandering gives what came a higher chance than who believes that nothing changes."""
+    shop = rb.load("shop", n_users=80, n_items=48, n_events=4_000, fashion=0.4)
+    cases = rb.by_moment(shop, YEAR_START + 240 * DAY).test
+    still = rb.Oracle(shop)
+    still.world = World(replace(shop.truth.world.parameters, fashion=0.0))
+    knows, believes = (one.scores(cases.context()).numpy()[np.arange(len(cases)), cases.target]
+                       for one in (rb.Oracle(shop), still))
+    gain = np.log(knows) - np.log(believes)
+    assert gain.mean() > 5 * gain.std() / np.sqrt(len(gain))
 
 
 def test_what_has_left_is_never_met_again():

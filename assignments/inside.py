@@ -46,7 +46,11 @@ class Client(NotebookClient):
         if self.printed > self.limit:
             outputs.append({"output_type": "stream", "name": "stdout",
                             "text": f"\n[stopped showing after {self.limit:,} characters]\n"})
-        return outputs, self.reply["content"]["status"], late
+        reply = self.reply["content"]
+        if reply["status"] == "error" and not any(output["output_type"] == "error" for output in outputs):
+            outputs.append({"output_type": "error", "ename": reply.get("ename", ""), "evalue": reply.get("evalue", ""),
+                            "traceback": []})               # its message was lost, for want of memory, say
+        return outputs, reply["status"], late
 
 
 def remember(client):

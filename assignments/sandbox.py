@@ -207,7 +207,7 @@ def assemble(lines, n_cells, why, limits=Limits()):
         outputs[index] = [known for output in found if (known := checked(output))]
         if told.get("late"):
             outputs[index].append(failure("Stopped", "the cell took too long"))
-        elif any(output.get("ename") == "MemoryError" for output in outputs[index]):    # it met the limit before the watch
+        elif any(map(out_of_memory, outputs[index])):           # it met the limit before the watch
             outputs[index].append(failure("Stopped", too_much(limits)))
         if told.get("status") != "ok" and not any(output.output_type == "error" for output in outputs[index]):
             outputs[index].append(failure("Error", "the cell failed and shows no error"))
@@ -216,6 +216,11 @@ def assemble(lines, n_cells, why, limits=Limits()):
         outputs[index] = [failure("Stopped", why or "the run ended early") if place == 0
                           else failure("NotReached", "an earlier cell ended the run")]
     return outputs
+
+
+def out_of_memory(output):
+    """Whether an error says that there was no memory, as Python, NumPy, PyTorch or the system put it."""
+    return output.output_type == "error" and (output.ename.endswith("MemoryError") or "allocate memory" in output.evalue)
 
 
 def checked(output):

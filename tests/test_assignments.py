@@ -484,6 +484,15 @@ def test_an_unknown_assignment_is_told(tmp_path):
 # ------------------------------------------------------------------------------------------- the sandbox
 
 
+@needs_sandbox
+def test_an_error_whose_message_is_lost_is_known_by_the_reply():
+    """A kernel that is out of memory may fail to send its error; that the cell failed, and by what, it still replies."""
+    silent = "get_ipython()._showtraceback = lambda *rest: None\nraise MemoryError"
+    outputs, = sandbox.run([silent], sandbox.Limits(cell=20))
+    assert [output.ename for output in outputs] == ["MemoryError", "Stopped"]
+    assert "GB of memory" in outputs[-1].evalue
+
+
 def test_what_a_run_tells_of_itself_is_read_as_a_strangers_word():
     picture = "iVBORw0KGgo="
     lines = [b"no json", b"[]", b'{"cell": 7, "outputs": []}', b'{"cell": "0"}',

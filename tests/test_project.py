@@ -153,6 +153,8 @@ PROMISES = {
     "agents": ("gymnasium",),
     "tables": ("pyarrow",),
     "tune": ("optuna",),
+    "spark": ("duckdb", "pyarrow", "pyspark"),
+    "privacy": ("opacus", "tenseal"),
     "dev": ("duckdb", "httpx", "hypothesis", "ir_measures", "nbval", "playwright", "polars", "psutil", "pyarrow", "pytest",
             "pytest_timeout", "xdist", "sklearn"),
 }

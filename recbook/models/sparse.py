@@ -51,6 +51,8 @@ class Lists(nn.Module):
             return self.spread_table(rows, n_columns, entries, scale)
         most = CACHED if rows.device.type == "cpu" else 64 * CACHED
         counts = (touched.cumsum(0) // most).unique_consecutive(return_counts=True)[1].tolist() or [0]
+        if len(counts) == 1 or touched.sum() < len(rows) * n_columns:       # mostly zeros: no gain
+            return self.spread_at_once(rows, n_columns, entries, scale)
         scales = [None] * len(counts) if scale is None else scale.split(counts)
         return torch.cat([self.spread_at_once(some, n_columns, entries, by)
                           for some, by in zip(rows.split(counts), scales)])

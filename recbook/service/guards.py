@@ -60,10 +60,14 @@ class LocalHosts:
 def is_local(host):
     """Whether a host, with or without its port, is this machine: localhost, 127.0.0.1, [::1]."""
     name = host.rsplit(":", 1)[0] if host.count(":") == 1 or "]:" in host else host
-    name = name.strip("[]")
-    if name == "localhost":
+    return is_loopback(name.strip("[]"))
+
+
+def is_loopback(host):
+    """Whether nobody but this machine can reach that address, a host without its port."""
+    if host == "localhost":
         return True
     try:
-        return ipaddress.ip_address(name).is_loopback
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False

@@ -1,6 +1,5 @@
 """The process: one address, one port, one key."""
 
-import ipaddress
 import socket
 
 import torch
@@ -8,18 +7,9 @@ import uvicorn
 
 from recbook.errors import ModelError
 from recbook.service.app import create_app
+from recbook.service.guards import is_loopback
 
 SHORTEST = 16       # characters of a key
-
-
-def is_loopback(host):
-    """Whether nobody but this machine can reach that address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def listen(host, port, key):

@@ -5,6 +5,7 @@ same store. Whatever a method has taken is on disk (SQLite), or with the server 
 """
 
 import json
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 
 from recbook.errors import RecbookError
@@ -57,41 +58,42 @@ class Impression:
     items: tuple
 
 
-class Store:
+class Store(ABC):
     """What `SQLiteStore` and `RedisStore` can do."""
 
+    @abstractmethod
     def add_events(self, events):
         """Keep all of them, or none. Returns how many were not known yet, by their `id`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def history(self, user):
         """The events of a user, by time, and in the order in which they came: [Event]."""
-        raise NotImplementedError
 
+    @abstractmethod
     def add_impression(self, impression):
         """Keep what was shown."""
-        raise NotImplementedError
 
+    @abstractmethod
     def impressions(self):
         """All that was shown, in the order of its coming: [Impression]."""
-        raise NotImplementedError
 
+    @abstractmethod
     def set_stock(self, changes):
         """{id of an item: whether it is in stock}; who was never named is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sold_out(self):
         """The ids of the items that are out of stock: a set."""
-        raise NotImplementedError
 
+    @abstractmethod
     def set(self, name, value):
         """Keep a value of JSON under a name."""
-        raise NotImplementedError
 
+    @abstractmethod
     def get(self, name, default=None):
         """The value under that name."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self):
         """Let go of it."""
 

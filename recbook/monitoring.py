@@ -15,9 +15,10 @@ from recbook.errors import DataError
 from recbook.evaluation import top_lists
 
 DAY = 86_400
+LONGEST = 3_660     # days
 
 
-def daily(model, cases, items, k=10, quiet=None):
+def daily(model, cases, items, k=10, quiet=None, span=None):
     """What a shop can note of each day on which a model answers: one row a day, from lists, histories and what came next.
 
     Parameters
@@ -31,25 +32,39 @@ def daily(model, cases, items, k=10, quiet=None):
         Length of the lists.
     quiet : Cases or None
         With whose categories those of a day are compared; by default with those of all cases.
+    span : (number, number) or None
+        The first moment of the first day and the end of the last, in seconds since 1970; by default from the first question
+        to the last. A feed that is silent at the end of the span is seen only if the span is given.
 
     Returns
     -------
     days : DataFrame
-        The index is the day, counted from the first. `events`; `nothing known`, the share of questions without a history,
+        The index is the day, counted from the first; a day without events is there too, with 0 of them, and without a
+        number for all else. `events`; `nothing known`, the share of questions without a history,
         which popularity answers; `age`, the median number of hours since the last event that is known; `hits`, the share
         of lists that hold what came next; `coverage`, the share of the catalogue on some list; `category`, half the sum of
         the differences of the categories' shares; `price`, the median logarithm of the price of what came next.
 
     Raises
     ------
+    DataError
+        A question outside the span, or a span of more than ten years: some clock has jumped.
     ModelError
         As in `evaluate`.
     """
+    first, end = (cases.now.min(), cases.now.max() + 1) if span is None else span
+    if cases.now.min() < first or cases.now.max() >= end:
+        raise DataError(f"Questions from {cases.now.min()} to {cases.now.max()} are not all within {first:.0f} to {end:.0f}: a clock "
+                        "has jumped, or the span is another one.")
+    n_days = int(-(-(end - first) // DAY))
+    if n_days > LONGEST:
+        raise DataError(f"Questions from {first:.0f} to {end:.0f}, {n_days:,} days: a clock has jumped. Leave out what it stamped, or "
+                        "give the span.")
     lists = top_lists(model, cases, k)                                  # (N, k)
     known = cases.ends - cases.log.starts[cases.users]
     last = cases.log.times[np.maximum(cases.ends - 1, 0)]
     asked = pd.DataFrame({
-        "day": (cases.now - cases.now.min()) // DAY,
+        "day": ((cases.now - first) // DAY).astype(int),
         "nothing known": known == 0,
         "age": np.where(known > 0, (cases.now - last) / 3600, np.nan),
         "hits": (lists == cases.target[:, None]).any(1),
@@ -66,7 +81,7 @@ def daily(model, cases, items, k=10, quiet=None):
     if "price" in items:
         price = pd.Series(np.log(items["price"].to_numpy()[cases.target]))
         found["price"] = price.groupby(asked["day"]).median()
-    return found
+    return found.reindex(range(n_days)).fillna({"events": 0}).rename_axis("day")
 
 
 def shares(values):
@@ -117,11 +132,12 @@ def limits(quiet, false_alarms=0.01):
     Raises
     ------
     DataError
-        Fewer than ten quiet days, or a share that is none.
+        Fewer than ten quiet days with a number, or a share that is none.
     """
-    days = len(quiet)
-    if days < 10:
-        raise DataError(f"{days} quiet days: at least ten are needed to say how much days differ.")
+    days = quiet.count()                                                # of each column; what is missing is no number
+    if days.min() < 10:
+        what = f" with a number for {days.idxmin()!r}" if len(quiet) >= 10 else ""
+        raise DataError(f"{days.min()} quiet days{what}: at least ten are needed to say how much days differ.")
     if not 0 < false_alarms < 1:
         raise DataError(f"false_alarms={false_alarms}: a share of the days, above 0 and below 1.")
     quantile = stats.t.ppf(1 - false_alarms / quiet.shape[1] / 2, days - 1)

@@ -227,3 +227,97 @@ def test_a_worse_challenger_goes_back_and_an_equal_one_seldom():
     assert np.mean(sent) < 0.02
     with pytest.raises(DataError, match="beforehand"):
         trial.look(customers(0.0), "old", "new", looks=5, number=6)
+
+
+@pytest.fixture
+def on_trial(tmp_path):
+    """`on_trial()`: a service of two runs; called again, started anew on the same store."""
+    pytest.importorskip("fastapi")
+    from recbook.probes import probe
+    from recbook.service.service import Service
+
+    data = rb.from_frame({"user": [1, 1, 2, 2, 3], "item": ["tea", "pot", "tea", "cup", "pot"]})
+    for name in ("old", "new"):
+        model = rb.Popularity(data.n_users, data.n_items).fit(rb.everything(data))
+        rb.save_model(model, tmp_path / name, probe=probe(model, data))
+    stores = []
+
+    def start():
+        stores.append(open_store(tmp_path / "small.sqlite"))
+        return Service(data, tmp_path, "old", stores[-1])
+
+    yield start
+    for store in stores:
+        store.close()
+
+
+def serve_customers(service, first, last, worse=(), clock=0.0):
+    """Everybody takes what they are shown, but not from the versions that are worse."""
+    for user in range(first, last):
+        answer = service.recommend(user, 1)
+        if answer["version"] not in worse:
+            service.accept([{"user": user, "item": answer["items"][0]["item"], "request": answer["request"], "time": 1e9 - clock * user}])
+
+
+def test_a_challenger_that_fails_goes_back_by_itself_and_is_not_tried_again(on_trial):
+    service = on_trial()
+    service.watch.start("new", 0.5, looks=4, customers=80)
+    serve_customers(service, 100, 115, worse={"new"})
+    assert len(service.versions.now) == 2 and service.watch.trial["found"] == []
+    service = on_trial()                                                # killed, and started anew: the trial goes on
+    service.watch.start("new", 0.5, looks=4, customers=80)
+    serve_customers(service, 115, 180, worse={"new"}, clock=1e4)        # a clock that runs backwards changes nothing
+    assert service.watch.trial["verdict"] == "back" and [one.name for one in service.versions.now] == ["old"]
+    service = on_trial()
+    service.watch.start("new", 0.5, looks=4, customers=80)
+    assert [one.name for one in service.versions.now] == ["old"] and service.watch.trial["found"][-1]["high"] < 0
+
+
+def test_a_challenger_that_is_as_good_stays_and_hands_end_a_trial(on_trial):
+    service = on_trial()
+    for options in ({"share": 1.0}, {"looks": 0}, {"customers": 2}):
+        with pytest.raises(ModelError, match="share|look"):
+            service.watch.start("new", **({"share": 0.5, "looks": 4, "customers": 40} | options))
+    service.watch.start("new", 0.5, looks=2, customers=20)
+    serve_customers(service, 100, 121)
+    assert service.watch.trial["verdict"] == "keep" and len(service.versions.now) == 2 and len(service.watch.trial["found"]) == 2
+
+
+def test_whoever_changes_the_versions_ends_the_trial(on_trial):
+    service = on_trial()
+    service.watch.start("new", 0.5, looks=2, customers=20)
+    service.versions.change("old", 1)
+    serve_customers(service, 100, 121)
+    assert service.watch.trial["verdict"] == "ended"
+
+
+# ------------------------------------------------------------------------------------------------ days that are odd
+
+
+def test_a_day_without_events_is_there_and_rings(shop, week):
+    model = rb.Popularity(shop.n_users, shop.n_items).fit(week)
+    span = JULY + 30 * DAY, JULY + 37 * DAY
+    silent = week.test.subset((week.test.now - span[0]) // DAY != 3)
+    days = monitoring.daily(model, silent, shop.items, span=span)
+    assert len(days) == 7 and days.loc[3, "events"] == 0 and days.loc[3].drop("events").isna().all()
+    quiet = monitoring.daily(model, rb.by_moment(shop, JULY, JULY + 37 * DAY).test, shop.items)
+    assert monitoring.limits(quiet.dropna()).out(days).loc[3].drop("events").all()
+    ended = monitoring.daily(model, week.test.subset(week.test.now < span[0] + 5 * DAY), shop.items, span=span)
+    assert ended["events"].tolist()[5:] == [0, 0]
+
+
+def test_a_day_with_only_new_users_has_no_age_and_is_answered(shop, week):
+    model = rb.Popularity(shop.n_users, shop.n_items).fit(week)
+    days = monitoring.daily(model, week.test.known_until(0), shop.items)
+    assert (days["nothing known"] == 1).all() and days["age"].isna().all() and days["hits"].notna().all()
+    with pytest.raises(DataError, match="age"):
+        monitoring.limits(pd.concat([days] * 3))
+
+
+def test_a_clock_that_jumps_is_refused(shop, week):
+    model, now = rb.Popularity(shop.n_users, shop.n_items).fit(week), week.test.now.copy()
+    now[0] = 4_000_000_000
+    with pytest.raises(DataError, match="a clock"):
+        monitoring.daily(model, replace(week.test, now=now), shop.items)
+    with pytest.raises(DataError, match="a clock"):
+        monitoring.daily(model, week.test, shop.items, span=(JULY, JULY + DAY))

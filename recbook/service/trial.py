@@ -132,4 +132,5 @@ class Watch:
         if found.verdict == "back":
             self.versions.change(champion, 1)
         last = len(trial["found"]) + 1 == trial["looks"]
-        self.keep(trial | {"found": [*trial["found"], asdict(found)], "verdict": "keep" if last and found.verdict == "go on" else found.verdict})
+        verdict = "keep" if last and found.verdict == "go on" else found.verdict    # too few customers of one version: it stays
+        self.keep(trial | {"found": [*trial["found"], asdict(found)], "verdict": verdict})

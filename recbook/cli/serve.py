@@ -4,7 +4,7 @@ import os
 from contextlib import ExitStack
 from pathlib import Path
 
-from recbook.cli.shared import add_command, add_run, note, open_run
+from recbook.cli.shared import add_command, add_run, note, open_run, positive
 from recbook.errors import ModelError
 
 
@@ -15,6 +15,10 @@ def add_to(commands):
     command.add_argument("--store", metavar="WHERE", help="a file of SQLite (default: RUN.sqlite), or redis://host:port/number")
     command.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1, for this machine alone")
     command.add_argument("--port", type=port, default=8000, help="default: 8000; 0 takes a free one")
+    command.add_argument("--trial", metavar="NAME", help="try this run, which stands beside RUN: it goes back by itself if it is worse")
+    command.add_argument("--share", type=float, default=0.1, help="of the users in the trial (default: 0.1)")
+    command.add_argument("--looks", type=positive(int), default=5, help="how often the trial is looked at (default: 5)")
+    command.add_argument("--customers", type=positive(int), default=10_000, help="after how many the trial ends (default: 10000)")
     command.add_argument("--key-file", metavar="FILE", help="holds the key that changes need; else $RECBOOK_KEY")
 
 
@@ -32,6 +36,9 @@ def serve(args):
     versions answer: a service that is started anew goes on where it was. A version is a run beside RUN.
 
     Example: recbook serve runs/shop-ease
+    With --trial another run answers a share of the users. What became of its lists is compared with what became of the
+    others', so many times; if it is worse, the first version answers all again. GET /versions says what was found.
+
     Example: curl "http://127.0.0.1:8000/recommend?user=7&k=5"
     Example: curl -X POST http://127.0.0.1:8000/versions --json '{"name": "shop-sasrec", "share": 0.1}'
     """
@@ -50,6 +57,8 @@ def serve(args):
         store = open_store(args.store or f"{folder}.sqlite")
         opened.callback(store.close)
         service = Service(dataset, folder.parent, folder.name, store)
+        if args.trial is not None:
+            service.watch.start(args.trial, args.share, args.looks, args.customers)
         versions = ", ".join(f"{version.name} ({version.share:g})" for version in service.versions.now)
         if getattr(store, "keeps", True) is False:
             note("This Redis server keeps nothing when it is killed: set its appendonly to yes.")

@@ -7,10 +7,10 @@ from recbook.data.frames import from_csv, from_frame, from_parquet
 from recbook.data.shop.regulars import Regulars
 from recbook.data.shop.showing import Showing
 from recbook.data.shop.visits import visits
-from recbook.data.splits import (Cases, Context, Split, by_ratio, by_time, everything, leave_last_out, random_folds,
+from recbook.data.splits import (Cases, Context, Split, by_moment, by_ratio, by_time, everything, leave_last_out, random_folds,
                                  rating_split, split_from_parts, strong_generalisation)
 
-__all__ = ["Cases", "Context", "Dataset", "Regulars", "ShopEnv", "Showing", "Split", "by_ratio", "by_time", "everything",
+__all__ = ["Cases", "Context", "Dataset", "Regulars", "ShopEnv", "Showing", "Split", "by_moment", "by_ratio", "by_time", "everything",
            "from_csv", "from_frame", "from_parquet", "leave_last_out", "load", "random_folds", "rating_split", "split_from_parts",
            "strong_generalisation", "visits"]
 

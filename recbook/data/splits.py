@@ -189,6 +189,32 @@ class Cases:
                   else "what a user has in the known part is masked")
         return f"{asked}, {answers}; {ranked}; {masked}; ties are broken at random."
 
+    def known_until(self, moments):
+        """The same questions with older histories: each holds only what happened before its moment.
+
+        What is right and what is hidden stay as they are; ask `again` of these cases, not of the new ones.
+
+        Parameters
+        ----------
+        moments : number or array (N,)
+            In seconds since 1970: `cases.now - 3600` for events that arrive an hour late, one number for a feed that stopped.
+
+        Returns
+        -------
+        cases : Cases
+
+        Example
+        -------
+        >>> late = split.test.known_until(split.test.now - 86_400)      # a day late
+        >>> len(late) == len(split.test), bool((late.ends <= split.test.ends).all())
+        (True, True)
+        """
+        log, first = self.log, self.log.times.min()
+        width = self.log.times.max() + 1 - first
+        since = np.clip(np.broadcast_to(moments, len(self)).astype(np.int64) - first, 0, width)
+        rows = np.searchsorted(log.users * width + log.times - first, self.users * width + since)
+        return replace(self, ends=np.minimum(self.ends, rows))
+
     def hidden(self, rows):
         """What is not ranked for some cases: (number of the case among these rows, item), two arrays (H,)."""
         users, ends = self.users[rows], self.ends[rows]
@@ -484,6 +510,55 @@ def by_time(dataset, validation=0.1, test=0.1, mask="default"):
         return split
     return replace(split, **{name: replace(cases, masks_history=True) for name in ("test", "validation")
                              if (cases := getattr(split, name)) is not None})
+
+
+def by_moment(dataset, trained_until, asked_from=None, asked_until=None, mask="default"):
+    """What happened before one moment trains; what happened later, in a window, is asked, each with all that came before it.
+
+    So a model of one day is asked on later days: histories are fresh, its weights are old.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    trained_until, asked_from, asked_until : float
+        Seconds since 1970. The window goes from `asked_from`, or else from `trained_until` on, to before `asked_until`, or
+        to the end of the data.
+    mask : "default", "known", "train" or None
+        As in `by_time`.
+
+    Returns
+    -------
+    split : Split
+        Without validation.
+
+    Raises
+    ------
+    DataError
+        The data have no times; nothing happened before the moment, or in the window; a window that begins before what
+        trains has ended.
+
+    Example
+    -------
+    >>> moment = shop.interactions["timestamp"].quantile(0.5)
+    >>> cut = rb.by_moment(shop, moment, moment + 7 * 86_400, moment + 14 * 86_400)     # a week old
+    >>> len(cut.train), bool((cut.test.now >= moment + 7 * 86_400).all())
+    (1000, True)
+    """
+    if not dataset.clock:
+        raise DataError(f"{dataset.name}: there are no timestamps, only the order of each user's events: no moment cuts them.")
+    asked_from = trained_until if asked_from is None else asked_from
+    asked_until = np.inf if asked_until is None else asked_until
+    if asked_from < trained_until:
+        raise DataError(f"asked_from={asked_from} is before trained_until={trained_until}: what trains would be asked.")
+    now = dataset.interactions["timestamp"].to_numpy()
+    train, asked = now < trained_until, (now >= asked_from) & (now < asked_until)
+    for rows, where in ((train, f"before {trained_until}"), (asked, f"from {asked_from} to {asked_until}")):
+        if not rows.any():
+            raise DataError(f"{dataset.name}: nothing happened {where}; its times are {now.min()} to {now.max()}.")
+    split = split_by_rows("moment", dataset, train, np.zeros_like(train), asked, mask)
+    if what_to_mask(mask, dataset) != "known":
+        return split
+    return replace(split, test=replace(split.test, masks_history=True))
 
 
 def what_to_mask(mask, dataset):

@@ -10,6 +10,7 @@ from recbook.models.caser import Caser
 from recbook.models.closed_form import EASE, IALS, Bias, PureSVD
 from recbook.models.content import ContentGRU
 from recbook.models.factorization import BPRMF, FunkSVD, LogisticMF, SVDPlusPlus
+from recbook.models.grown import grow
 from recbook.models.hybrid import Cascade, Newcomers, Switching, Weighted
 from recbook.models.item2vec import Item2Vec
 from recbook.models.neighbours import ItemKNN, RP3Beta, UserKNN

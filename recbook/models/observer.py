@@ -225,7 +225,7 @@ class Observer(Recommender):
             of_category = np.einsum("bkz,bkc->bzc", shares, world.category_odds(cells))
             weights = world.weights[season, :, cells.style[:, 0]]                               # (B, tastes, n_items)
             chosen = chosen + (weights * of_category[:, :, world.item_category]).sum(1)
-        available = world.launch[None] <= world.seasons[season][:, None]
+        available = world.available[season]
         return (1 - noise) * chosen + noise * available / available.sum(1, keepdims=True)
 
 

@@ -7,5 +7,6 @@
     names.py       ids and titles, in both directions
     versions.py    which model answers whom; loading another; going back
     store.py       what must survive: events, stock, versions, impressions; in SQLite or Redis
+    trial.py       two versions compared; a newer one that is worse goes back by itself
     server.py      the process: address, port, key
 """

@@ -78,8 +78,9 @@ def create_app(service, key=None, local=True):
 
     @app.get("/versions")
     def versions():
-        """Which versions answer, and which did before."""
-        return {"now": [vars(one) for one in service.versions.now], "before": [vars(one) for one in service.versions.before]}
+        """Which versions answer, which did before, and what the looks at a trial have found."""
+        found = {"now": [vars(one) for one in service.versions.now], "before": [vars(one) for one in service.versions.before]}
+        return found if service.watch.trial is None else found | {"trial": service.watch.trial}
 
     @app.post("/versions", **writes)
     def load_version(body: NewVersion):

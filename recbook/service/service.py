@@ -8,6 +8,7 @@ from recbook.errors import DataError
 from recbook.service.names import Names
 from recbook.service.ranking import Ranking
 from recbook.service.store import Event, Impression
+from recbook.service.trial import Watch
 from recbook.service.versions import Versions
 
 AHEAD = 86_400      # seconds that somebody else's clock may be ahead
@@ -34,6 +35,7 @@ class Service:
             raise DataError(f"The store holds what happened in {kept}, and {dataset.name} is to be served: choose another store.")
         self.versions = Versions(dataset, runs, store)
         self.versions.begin(name)
+        self.watch = Watch(self.versions, store)
         store.set("data", dataset.name)
         self.stock = threading.Lock()
         self.sold_out = self.numbers_sold_out()
@@ -61,6 +63,7 @@ class Service:
         told = [self.names.told(item) for item in items]
         self.store.add_impression(Impression(request, now, user, version.name, version.share, by,
                                              tuple(one["item"] for one in told)))
+        self.watch.shown(user)
         return {"request": request, "user": user, "version": version.name, "propensity": version.share, "by": by, "items": told}
 
     def accept(self, events):

@@ -30,6 +30,8 @@ AGES = ("under 30", "30 to 49", "50 and over")
 GENDERS = ("female", "male", "other")
 CITIES = ("Accra", "Bergen", "Cusco", "Daegu", "Essen")
 DAY = 86_400
+MONTHS = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)    # their first days
+NEVER = 1_000
 YEAR_START = 1_735_689_600  # 1 January 2025, UTC
 NO_CATEGORY = len(CATEGORIES)
 UNIT = 2**16
@@ -58,6 +60,8 @@ class Parameters:
     homophily: float = 0.7         # share of friends who had the same taste when they met
     cold_items: float = 0.08       # share of items that go on sale in the last two months
     cold_users: float = 0.08       # share of users who join in the last month
+    fashion: float = 0.0           # how far an item's popularity wanders in a month: standard deviation of its logarithm
+    leaving: float = 0.0           # share of items that are no longer sold after a month drawn from July to December
     seed: int = 0
 
     def __post_init__(self):
@@ -71,15 +75,18 @@ class Parameters:
         for name, least in (("n_users", 1), ("n_events", 1), ("n_tastes", 2), ("n_styles", 1), ("dim", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise DataError(f"{name}={getattr(self, name)}: the shop needs at least {least}")
-        for name in ("drift", "noise", "homophily", "cold_items", "cold_users"):
+        for name in ("drift", "noise", "homophily", "cold_items", "cold_users", "leaving"):
             if not 0 <= getattr(self, name) <= 1:
                 raise DataError(f"{name}={getattr(self, name)} must be between 0 and 1")
+        if self.fashion < 0:
+            raise DataError(f"fashion={self.fashion} must be 0 or more")
 
 
 class World:
     """The fixed part of the truth. Arrays are indexed by user u, item i, taste z, style m, category c, season e.
 
-    item_vectors (n_items, dim), item_category, item_style, quality, price (n_items,), launch (n_items,) in days
+    item_vectors (n_items, dim), item_category, item_style, quality, price (n_items,), launch, leaves (n_items,) in days
+    fashion (seasons or 1, n_items)   what a season adds to the utility; available (seasons, n_items)   what is on sale
     taste_vectors (n_tastes, dim), style_vectors (n_styles, dim)
     weights (seasons, tastes, styles + 1, n_items)   whole numbers: exp of the item's part of the utility
     sequence (categories + 1, categories + 1, categories), purchase (categories + 1, categories)   the same for
@@ -117,6 +124,21 @@ class World:
         cold = rng.permutation(p.n_items)[: round(p.cold_items * p.n_items)]
         self.launch[cold] = rng.choice([304, 334], size=len(cold))      # the first days of November and December
         self.seasons = np.array([0, 304, 334])
+        self.leaves = np.full(p.n_items, NEVER)
+        self.fashion = np.zeros((1, p.n_items))
+        if p.fashion or p.leaving:
+            self._change(np.random.default_rng([p.seed, 9]))
+        self.available = (self.launch <= self.seasons[:, None]) & (self.seasons[:, None] < self.leaves)
+
+    def _change(self, rng):
+        """A season a month: an item's popularity takes a step each, and some items leave."""
+        p = self.parameters
+        self.seasons = np.array(MONTHS)
+        steps = rng.normal(size=(len(MONTHS), p.n_items)) * p.fashion
+        self.fashion = np.where(np.arange(len(MONTHS))[:, None] > 0, steps, 0).cumsum(0)        # January is as ever
+        going = rng.permutation(p.n_items)[: round(p.leaving * p.n_items)]
+        self.leaves[going] = rng.choice(MONTHS[6:], size=len(going))
+        self.leaves[self.launch >= self.leaves] = NEVER                                         # not before it came
 
     def _tables(self, rng):
         p, n = self.parameters, len(CATEGORIES)
@@ -124,12 +146,11 @@ class World:
         style = 1.0 * p.intent * self.style_vectors @ self.item_vectors.T               # (styles, items)
         style = np.vstack([style, np.zeros(p.n_items)])                                 # the last row: no last item
         utility = taste[:, None] + style[None] + self.popularity + self.quality         # (tastes, styles + 1, items)
-        utility = utility - utility.max(axis=2, keepdims=True)
-        weights = whole(utility, 2**18)
-        on_sale = self.launch[None] <= self.seasons[:, None]                            # (seasons, items)
-        self.weights = np.where(on_sale[:, None, None], weights, 0)     # (seasons, tastes, styles + 1, items)
+        utility = utility + self.fashion[:, None, None]                 # (seasons or 1, tastes, styles + 1, items)
+        weights = whole(utility - utility.max(axis=3, keepdims=True), 2**18)
+        self.weights = np.where(self.available[:, None, None], weights, 0)          # (seasons, tastes, styles + 1, items)
         self.running = np.concatenate([[0], np.cumsum(self.weights)])   # an item is drawn by one binary search in it
-        self.on_sale = [np.flatnonzero(season) for season in on_sale]
+        self.on_sale = [np.flatnonzero(season) for season in self.available]
         self.category_weights = np.add.reduceat(self.weights, self.category_start[:-1], axis=-1)
         self.match = taste.round(3)                                                     # how well item suits taste
 
@@ -202,7 +223,7 @@ class World:
         odds = self.category_odds(state)                                # (B, C)
         mixed = np.einsum("bz,bzi->bi", belief / self.total_of(state), self.weights[state.season, :, state.style])
         chosen = mixed * odds[:, self.item_category]
-        available = self.launch[None] <= self.seasons[state.season][:, None]
+        available = self.available[state.season]
         return (1 - p.noise) * chosen + p.noise * available / available.sum(1, keepdims=True)
 
     def likelihood(self, items, state):
@@ -212,7 +233,7 @@ class World:
         own = self.sequence[state.before_last, state.last, category] * self.purchase[state.bought, category]
         chosen = own[:, None] * self.weights[state.season, :, state.style, items] / self.total_of(state)
         available = np.array([len(season) for season in self.on_sale])[state.season]
-        by_noise = np.where(self.launch[items] <= self.seasons[state.season], p.noise / available, 0)
+        by_noise = np.where(self.available[state.season, items], p.noise / available, 0)
         return (1 - p.noise) * chosen + by_noise[:, None]
 
 

@@ -26,6 +26,7 @@ NAMES = {
                "UserKNN", "Weighted", "Writer", "carry_over"),
     "policies": (),
     "results": (),
+    "spark": (),
     "serving": ("ShopFront",),
     "training": ("fit", "seed_everything"),
     "tuning": ("Tuning", "tune"),

@@ -16,6 +16,7 @@ import torch.distributed as dist
 
 import recbook as rb
 from recbook.errors import DataError, ModelError
+from recbook.models.closed_form import padded_rows
 
 JAVA = shutil.which("java") or os.environ.get("JAVA_HOME")
 NEEDED = os.environ.get("RECBOOK_NEEDS_JAVA") == "1"
@@ -173,24 +174,28 @@ def test_a_user_with_half_of_all_events_makes_no_more_pairs_than_latest_allows(s
     assert counted <= 201 * 20 * 19 / 2 < 2000 * 1999 / 2
 
 
-def test_als_of_spark_solves_what_sparkials_says(spark, log, shop):
-    """Solved for from Spark's items, a user's vector is Spark's own; and both come to the same scores."""
-    from pyspark.ml.recommendation import ALS
+def test_als_of_spark_solves_what_sparkials_says(log, shop, monkeypatch):
+    """A user's vector, solved for from Spark's items, is Spark's; from Spark's users come the items of its next sweep."""
+    module, fitted = sys.modules["recbook.spark.factors"], []
 
-    settings = {"dim": 4, "unmet_weight": 0.25, "l2": 0.05, "sweeps": 25}
-    model = rb.spark.als(log, shop.n_users, shop.n_items, **settings)
-    pairs = log.select("user", "item").distinct().selectExpr("int(user)", "int(item)", "1f as met")
-    spark_als = ALS(rank=4, implicitPrefs=True, alpha=4.0, regParam=0.05 * 5, maxIter=25, seed=0, checkpointInterval=5, userCol="user", itemCol="item", ratingCol="met")
-    users = spark_als.fit(pairs).userFactors.orderBy("id").toPandas()
-    theirs = torch.tensor(users["features"].tolist()) / 1.25**0.5
+    class Kept(module.ALS):
+        def fit(self, frame):
+            fitted.append(super().fit(frame))
+            return fitted[-1]
+
+    monkeypatch.setattr(module, "ALS", Kept)
+    settings = {"dim": 4, "unmet_weight": 0.25, "l2": 0.05}
+    one, two = (rb.spark.als(log, shop.n_users, shop.n_items, sweeps=sweeps, **settings) for sweeps in (1, 2))
+    users = fitted[0].userFactors.orderBy("id").toPandas()
+    theirs = torch.from_numpy(np.stack(users["features"])) / 1.25**0.5
     context = shop.history(users["id"].tolist())
-    assert torch.allclose(model.question(context), theirs, atol=1e-3)
-    assert not torch.allclose(rb.IALS.question(plain(model), context), theirs, atol=1e-2)       # with the penalty of IALS
-    ours = rb.spark.SparkIALS(shop.n_users, shop.n_items, **settings).fit(rb.everything(shop))
-    gap = (ours.scores(context) - model.scores(context)).abs().max()
-    assert gap < 1e-2 * model.scores(context).abs().max() and model.scores(context).abs().max() > 0.3
+    assert torch.allclose(one.question(context), theirs, atol=1e-3)
+    assert not torch.allclose(rb.IALS.question(plain(one), context), theirs, atol=1e-2)         # with the penalty of IALS
+    everybody, items = one.question(shop.history(range(shop.n_users))), torch.zeros_like(two.item)
+    one.solve_all(items, everybody, padded_rows(rb.everything(shop).matrix().T.tocsr()))
+    assert torch.allclose(items, two.item, atol=1e-3) and two.item.abs().max() > 0.3
     with pytest.raises(DataError, match=r"item 359, but n_items=359: numbers go from 0 to 358"):
-        rb.spark.als(log, shop.n_users, 359, dim=2, sweeps=1)
+        rb.spark.als(log, shop.n_users, 359, dim=1, sweeps=1)
 
 
 def plain(model):

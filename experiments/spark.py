@@ -1,5 +1,6 @@
 """What one machine can do, what Spark adds, and what it costs: python experiments/spark.py [PART ...]
 
+amazon     the cleaning of Amazon's reviews by pandas and by Spark, row for row
 large      a shop of 100 million events, made in pieces: read by DuckDB and by pandas, each in a process that may hold so much
 growth     cleaning (repeats, 5-core, sessions), pairs of items, and factorizations as the log grows tenfold and tenfold again
 als        Spark's ALS and IALS: each tuned on validation with the same number of trials, then the test
@@ -37,7 +38,8 @@ SIZES = (100_000, 1_000_000, 10_000_000)
 COLUMNS = ["user", "item", "timestamp"]
 PIECES, EACH = 20, 5_000_000
 LIMIT = 1536            # MiB that a process may allocate
-TRIALS = [{"unmet_weight": weight, "l2": l2} for weight, l2 in product((0.03, 0.3, 3.0), (0.003, 0.03))]
+TRIALS = {kind: [{"unmet_weight": weight, "l2": l2} for weight, l2 in product((0.3, 3.0), penalties)]     # ours grows with all items too
+          for kind, penalties in (("IALS", (0.001, 0.003, 0.01, 0.03, 0.1)), ("Spark's ALS", (0.03, 0.1, 0.3, 1.0, 3.0)))}
 DIM, SWEEPS, READS = 16, 8, 10
 SEEDS = (0, 1, 2)
 
@@ -61,13 +63,17 @@ def run_child(what, given, limit):
     if limit:
         resource.setrlimit(resource.RLIMIT_DATA, (limit * 2**20,) * 2)
     found = globals()[what](*given)
-    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    held = most_held("self")
     if found.pop("spark", False):
         from pyspark import SparkContext
 
-        status = Path(f"/proc/{SparkContext._gateway.proc.pid}/status").read_text()
-        held += int(status.partition("VmHWM:")[2].split()[0]) / 1024
+        held += most_held(SparkContext._gateway.proc.pid)
     print(json.dumps({"MiB": held, **found}))
+
+
+def most_held(process):
+    """MiB, of a process that is running; `getrusage` would begin with what its parent held."""
+    return int(Path(f"/proc/{process}/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def shop_file(size):
@@ -87,7 +93,7 @@ def shop(size):
 
 
 def session():
-    return rb.spark.session(memory="6g")
+    return rb.spark.session(memory="6g", spark_driver_extraJavaOptions="-XX:+UseParallelGC", spark_sql_shuffle_partitions=8)
 
 
 # ------------------------------------------------------------------------------------------------ cleaning and pairs
@@ -197,6 +203,33 @@ def row(title, measured, **settings):
     return {"title": title, "measured": measured, "published": {}, "source": "", "settings": settings}
 
 
+def amazon():
+    """The steps of the case study on Amazon's reviews, by pandas and by Spark: how many rows differ."""
+    rows, spark = {}, session()
+    for name in ("amazon-gift-cards", "amazon-beauty"):
+        log = rb.load(name).interactions
+        columns = [column for column in ("user", "item", "timestamp", "rating") if column in log]
+        log = log[columns]
+        ours = rb.spark.core(rb.spark.once(spark.createDataFrame(log)), 5)
+        parts = rb.spark.split(ours)
+        theirs = log.sort_values(["timestamp", *sorted(set(columns) - {"timestamp"})]).drop_duplicates(["user", "item"])
+        once = len(theirs)
+        while True:
+            kept = np.logical_and(*(theirs.groupby(side)["timestamp"].transform("size") >= 5 for side in ("user", "item")))
+            if kept.all():
+                break
+            theirs = theirs[kept]
+        times = np.sort(theirs["timestamp"])
+        now, edges = theirs["timestamp"], (times[int(len(times) * 0.8)], times[int(len(times) * 0.9)])
+        expected = theirs.assign(part=(now >= edges[0]).astype(int) + (now >= edges[1]))
+        found = pd.concat([part.toPandas().assign(part=number) for number, part in enumerate(parts)])
+        both = expected.merge(found, how="outer", indicator=True)
+        counts = {"events": len(log), "each pair once": once, "5-core": len(theirs), "rows that differ": (both["_merge"] != "both").sum()}
+        print(name, counts, flush=True)
+        rows[name] = row(f"{name}, cleaned by pandas and by Spark", {what: {"value": float(count)} for what, count in counts.items()})
+    return rows
+
+
 # ------------------------------------------------------------------------------------------------ larger than memory
 
 
@@ -297,12 +330,12 @@ def als(size):
     best, found = {}, {}
     for kind in ("IALS", "Spark's ALS"):
         if size == SIZES[0]:
-            tried = [float(rb.evaluate(fitted(kind, split, trial, 0), split.validation, ["NDCG@10"])["NDCG@10"]) for trial in TRIALS]
-            print(kind, dict(zip(map(str, TRIALS), np.round(tried, 4))), flush=True)
-            best[kind] = TRIALS[int(np.argmax(tried))]
+            tried = [float(rb.evaluate(fitted(kind, split, trial, 0), split.validation, ["NDCG@10"])["NDCG@10"]) for trial in TRIALS[kind]]
+            print(kind, [(*trial.values(), round(value, 4)) for trial, value in zip(TRIALS[kind], tried)], flush=True)
+            best[kind] = TRIALS[kind][int(np.argmax(tried))]
         else:                                                           # chosen on the smaller log
             chosen = results.row_of("spark_als", kind)["settings"]
-            best[kind] = {name: chosen[name] for name in TRIALS[0]}
+            best[kind] = {name: chosen[name] for name in TRIALS[kind][0]}
         found[kind] = [fitted(kind, split.refit(), best[kind], seed) for seed in SEEDS[:3 if size == SIZES[0] else 1]]
     found["popularity"] = rb.Popularity(split.n_users, split.n_items).fit(split.refit())
     found["personal popularity"] = rb.PersonalPopularity(split.n_users, split.n_items).fit(split.refit())
@@ -310,7 +343,7 @@ def als(size):
         found["observer"] = rb.Observer(data)
     compared = rb.compare(found, on=some(split.test), metrics=["NDCG@10"])
     print(compared.by_answer("NDCG@10"), compared.difference("Spark's ALS", "IALS"), flush=True)
-    protocol = f"the shop with {size:,} events; settings by validation, {len(TRIALS)} trials each; {split.test.protocol()}"
+    protocol = f"the shop with {size:,} events; settings by validation, {len(TRIALS['IALS'])} trials each; {split.test.protocol()}"
     results.save_comparison("spark_als" if size == SIZES[0] else f"spark_als_{size}", "Spark's ALS and IALS", protocol, compared, data,
                             time.perf_counter() - start, SEEDS[:3 if size == SIZES[0] else 1],
                             {kind: {**best[kind], "dim": DIM, "sweeps": SWEEPS, "reads": READS} for kind in best},
@@ -408,7 +441,7 @@ def counted(folder):
     import duckdb
 
     users, rows, odd = duckdb.sql(f"select count(*), sum(n), sum((n <> 10 or d <> 10)::int) from (select user, count(*) n, "
-                                  f"count(distinct rank) d from '{folder}/lists/part-*.parquet' group by user)").fetchone()
+                                  f"count(distinct rank) d from '{folder}/lists/part-*.parquet' group by user)").fetchall()[0]
     return users, int(rows), int(odd)
 
 
@@ -478,7 +511,7 @@ def skew(events=8_000):
 # ------------------------------------------------------------------------------------------------
 
 
-PARTS = ("growth", "large", "als", "together", "lists", "skew")
+PARTS = ("growth", "amazon", "large", "als", "together", "lists", "skew")
 
 
 def main(argv=None):

@@ -52,7 +52,7 @@ def session(master="local[2,4]", memory="1g", log=None, **settings):
                          "or set JAVA_HOME.")
     warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")  # it says so at every call
     chosen = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.driver.memory": memory,
-              "spark.sql.session.timeZone": "UTC"}
+              "spark.sql.session.timeZone": "UTC", "spark.sql.execution.arrow.pyspark.enabled": "true"}
     if master.startswith("local"):                                      # small work: a JVM that is soon warm
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)         # workers have what this process has
         chosen |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.sql.shuffle.partitions": "4",

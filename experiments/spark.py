@@ -93,7 +93,7 @@ def shop(size):
 
 
 def session():
-    return rb.spark.session(memory="6g", spark_driver_extraJavaOptions="-XX:+UseParallelGC", spark_sql_shuffle_partitions=8)
+    return rb.spark.session(memory="6g")
 
 
 # ------------------------------------------------------------------------------------------------ cleaning and pairs

@@ -5,6 +5,7 @@ depends on an order names all that decides it: the time, then every other column
 """
 
 import os
+import re
 
 import pandas as pd
 from py4j.protocol import Py4JError
@@ -62,7 +63,8 @@ def read(spark, source, user="user", item="item", timestamp="timestamp", keep=()
         without = {column: F.sum(F.col(column).isNull().cast("long")) for column in ("user", "item", "timestamp")}
         rows, *missing = log.agg(F.count(F.lit(1)), *without.values()).first()     # reads each file once, to its end
     except (PySparkException, Py4JError) as problem:               # the second from a task that failed
-        raise DataError(f"{name}: cannot be read as Parquet ({reason(problem)}).") from None
+        file, why = reason(problem)
+        raise DataError(f"{name}: {file} cannot be read as Parquet ({why}).") from None
     for column, count in zip(without, missing):
         if count:
             raise DataError(f"{name}: {count:,} of {rows:,} rows have no {column}.")
@@ -72,10 +74,11 @@ def read(spark, source, user="user", item="item", timestamp="timestamp", keep=()
 
 
 def reason(problem):
-    """The line of Spark's message that says what was wrong."""
+    """The file that Spark's message names, and the line that says what was wrong."""
     lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
     told = [line.partition(": ")[2] or line for line in lines if line.startswith("Caused by:")]
-    return (told[-1].removeprefix("java.lang.RuntimeException: ") if told else lines[0])[:300]
+    named = re.search(r"[^\s/]+\.parquet\b", str(problem))
+    return named[0] if named else "it", (told[-1].rpartition("Exception: ")[2] if told else lines[0])[:300]
 
 
 def refuse_text(log, *columns):

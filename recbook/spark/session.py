@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from recbook.errors import ModelError
 
 
-def session(master="local[2,4]", memory="1g", log=None, **settings):
+def session(master="local[2,4]", memory="1g", quick=False, log=None, **settings):
     """Start Spark, or take the session that is running.
 
     Parameters
@@ -24,6 +24,8 @@ def session(master="local[2,4]", memory="1g", log=None, **settings):
         job does; "spark://host:7077", "yarn" or "k8s://..." is a cluster. Nothing else changes.
     memory : str
         Of the driver, which on one machine is everything.
+    quick : bool
+        For small data: ready sooner, since Java compiles less, and slower where the work takes minutes.
     log : str, Path or None
         The file for what Spark's Java side says; None for a new one in the folder for temporary files.
     **settings
@@ -53,10 +55,12 @@ def session(master="local[2,4]", memory="1g", log=None, **settings):
     warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")  # it says so at every call
     chosen = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.driver.memory": memory,
               "spark.sql.session.timeZone": "UTC", "spark.sql.execution.arrow.pyspark.enabled": "true"}
-    if master.startswith("local"):                                      # small work: a JVM that is soon warm
+    if master.startswith("local"):
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)         # workers have what this process has
-        chosen |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.sql.shuffle.partitions": "4",
-                   "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+        chosen |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.sql.shuffle.partitions": "4"}
+    if quick:
+        chosen |= {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC", "spark.sql.adaptive.enabled": "false",
+                   "spark.sql.codegen.wholeStage": "false", "spark.sql.shuffle.partitions": "2"}
     builder = SparkSession.builder.master(master).appName("recbook")
     for name, value in (chosen | {name.replace("_", "."): str(value) for name, value in settings.items()}).items():
         builder = builder.config(name, value)

@@ -175,14 +175,14 @@ def factors_spark(path):
     return {"seconds": time.perf_counter() - start, "spark": True}
 
 
-GROWTH = {"cleaning, pandas": ("clean_pandas", 3), "cleaning, DuckDB": ("clean_duckdb", 3), "cleaning, Spark": ("clean_spark", 3),
-          "pairs, ItemKNN": ("pairs_recbook", 3), "pairs, Spark": ("pairs_spark", 2),
-          "factors, IALS": ("factors_recbook", 2), "factors, Spark's ALS": ("factors_spark", 2)}
+GROWTH = {"cleaning, pandas": ("clean_pandas", 3), "cleaning, DuckDB": ("clean_duckdb", 3),
+          "factors, IALS": ("factors_recbook", 2), "factors, Spark's ALS": ("factors_spark", 2),
+          "pairs, ItemKNN": ("pairs_recbook", 3), "pairs, Spark": ("pairs_spark", 2), "cleaning, Spark": ("clean_spark", 3)}
 
 
 def growth():
-    """A row a program: seconds and MiB by the number of events."""
-    rows, told = {}, {}
+    """Yield a row a program: seconds and MiB by the number of events."""
+    told = {}
     for name, (what, sizes) in GROWTH.items():
         measured = {}
         for size in SIZES[:sizes]:
@@ -194,8 +194,7 @@ def growth():
             print(name, size, {key: round(value, 1) for key, value in found.items()}, flush=True)
             if "rows" in found:
                 measured[f"rows, {size:,} events"] = {"value": float(found["rows"])}
-        rows[name] = row(name, measured, dim=DIM, sweeps=SWEEPS) if "factors" in name else row(name, measured)
-    return rows
+        yield name, row(name, measured, dim=DIM, sweeps=SWEEPS) if "factors" in name else row(name, measured)
 
 
 def row(title, measured, **settings):
@@ -353,8 +352,8 @@ def als(size):
 # ------------------------------------------------------------------------------------------------ training together
 
 
-TOGETHER = {"BPR": ("bpr-mf", {"dim": 32}, {"epochs": 4, "batch_size": 4096}),
-            "GRU4Rec": ("gru4rec", {"dim": 64, "hidden": 128, "length": 20}, {"epochs": 2, "batch_size": 256})}
+TOGETHER = {"BPR": ("bpr-mf", {"dim": 32}, {"epochs": 4, "batch_size": 4096}, SEEDS),
+            "GRU4Rec": ("gru4rec", {"dim": 64, "hidden": 128, "length": 20}, {"epochs": 1, "batch_size": 256}, SEEDS[:1])}
 
 
 def together():
@@ -363,15 +362,15 @@ def together():
 
     from recbook.models import find_model
 
-    data = rb.load("shop", n_users=4000, n_items=1000, n_events=400_000)
+    data = rb.load("shop", n_users=2000, n_items=1000, n_events=200_000)
     split = rb.by_time(data)
     cases = split.validation.subset(np.random.default_rng(0).permutation(len(split.validation)) < 10_000)
     spark, rows = session(), {}
     log = spark.createDataFrame(split.train[COLUMNS]).repartition(4).cache()
-    for name, (called, settings, training) in TOGETHER.items():
+    for name, (called, settings, training, seeds) in TOGETHER.items():
         for way, threads, workers in (("one process, one thread", 1, 0), ("one process, two threads", 2, 0), ("two workers", 1, 2)):
             values, seconds, whole, waiting, exchanged = [], [], [], [], 0
-            for seed in SEEDS:
+            for seed in seeds:
                 rb.seed_everything(seed)
                 model = find_model(called)(split.n_users, split.n_items, **settings)
                 start = time.perf_counter()
@@ -386,7 +385,7 @@ def together():
                 seconds.append(history["seconds"].sum())
                 values.append(float(rb.evaluate(model, cases, ["NDCG@10"])["NDCG@10"]))
                 print(name, way, seed, round(values[-1], 4), round(seconds[-1], 2), round(whole[-1], 2), flush=True)
-            measured = {"NDCG@10": {"value": float(np.mean(values)), "values": values, "spread": float(np.std(values, ddof=1))},
+            measured = {"NDCG@10": {"value": float(np.mean(values)), "values": values},
                         "seconds of the epochs": spread(seconds), "seconds in all": spread(whole)}
             if workers:
                 measured |= {"seconds of these waiting": spread(waiting), "bytes a step": {"value": float(exchanged)},
@@ -522,6 +521,10 @@ def main(argv=None):
         if part == "als":
             for size in SIZES[:2]:
                 als(size)
+            continue
+        if part == "growth":
+            for name, one in growth():
+                results.save(NAME, TITLE, PROTOCOL, {name: one}, rb.load("shop"), time.perf_counter() - start)
             continue
         data, rows = together() if part == "together" else (rb.load("shop"), globals()[part]())
         results.save(NAME, TITLE, PROTOCOL, rows, data, time.perf_counter() - start, SEEDS if part == "together" else (0,))

@@ -32,7 +32,7 @@ LAYERS = (
     ("recbook.plots",),
     ("recbook.service",),
     ("recbook.serving", "recbook.offline", "recbook.exports", "recbook.tuning", "recbook.training", "recbook.evaluation",
-     "recbook.results", "recbook.checkpoints", "recbook.metrics", "recbook.probes", "recbook.off_policy"),
+     "recbook.results", "recbook.checkpoints", "recbook.metrics", "recbook.probes", "recbook.off_policy", "recbook.spark"),
     ("recbook.policies", "recbook.bandits", "recbook.agents"),
     ("recbook.models", "recbook.keras"),
     ("recbook.decoding",),

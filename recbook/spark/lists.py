@@ -83,6 +83,7 @@ def lists(model, log, out, k=10, parts=16, again=True):
 
 
 def named(part):
+    """The name of the file of a part."""
     return f"part-{part:06}.parquet"
 
 

@@ -353,11 +353,11 @@ def als(size):
 
 
 TOGETHER = {"BPR": ("bpr-mf", {"dim": 32}, {"epochs": 4, "batch_size": 4096}, SEEDS),
-            "GRU4Rec": ("gru4rec", {"dim": 64, "hidden": 128, "length": 20}, {"epochs": 1, "batch_size": 256}, SEEDS[:1])}
+            "GRU4Rec": ("gru4rec", {"dim": 32, "hidden": 64, "length": 10}, {"epochs": 1, "batch_size": 256}, SEEDS[:1])}
 
 
 def together():
-    """A row a model and way: NDCG@10 on validation, seconds of the epochs, and what is beside them."""
+    """Yield rows, a row a model and way: NDCG@10 on validation, seconds of the epochs, and what is beside them."""
     import torch
 
     from recbook.models import find_model
@@ -365,7 +365,7 @@ def together():
     data = rb.load("shop", n_users=2000, n_items=1000, n_events=200_000)
     split = rb.by_time(data)
     cases = split.validation.subset(np.random.default_rng(0).permutation(len(split.validation)) < 10_000)
-    spark, rows = session(), {}
+    spark = session()
     log = spark.createDataFrame(split.train[COLUMNS]).repartition(4).cache()
     for name, (called, settings, training, seeds) in TOGETHER.items():
         for way, threads, workers in (("one process, one thread", 1, 0), ("one process, two threads", 2, 0), ("two workers", 1, 2)):
@@ -390,8 +390,7 @@ def together():
             if workers:
                 measured |= {"seconds of these waiting": spread(waiting), "bytes a step": {"value": float(exchanged)},
                              "largest share of the events": {"value": max(history.attrs["events"]) / sum(history.attrs["events"])}}
-            rows[f"{name}, {way}"] = row(f"{name}, {way}", measured, **settings, **training)
-    return data, rows
+            yield data, {f"{name}, {way}": row(f"{name}, {way}", measured, **settings, **training)}, seeds
 
 
 def spread(values):
@@ -526,8 +525,11 @@ def main(argv=None):
             for name, one in growth():
                 results.save(NAME, TITLE, PROTOCOL, {name: one}, rb.load("shop"), time.perf_counter() - start)
             continue
-        data, rows = together() if part == "together" else (rb.load("shop"), globals()[part]())
-        results.save(NAME, TITLE, PROTOCOL, rows, data, time.perf_counter() - start, SEEDS if part == "together" else (0,))
+        if part == "together":
+            for data, rows, seeds in together():
+                results.save(NAME, TITLE, PROTOCOL, rows, data, time.perf_counter() - start, seeds)
+            continue
+        results.save(NAME, TITLE, PROTOCOL, globals()[part](), rb.load("shop"), time.perf_counter() - start)
 
 
 if __name__ == "__main__":

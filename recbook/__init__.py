@@ -27,6 +27,7 @@ NAMES = {
                "UserKNN", "Weighted", "Writer", "carry_over", "grow"),
     "policies": (),
     "results": (),
+    "spark": (),
     "serving": ("ShopFront",),
     "training": ("fit", "seed_everything"),
     "tuning": ("Tuning", "tune"),

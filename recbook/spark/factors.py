@@ -20,7 +20,7 @@ from recbook.spark.frames import refuse_text
 
 
 class SparkIALS(IALS):
-    """`IALS` with the penalty of Spark's ALS: l2 * n_u |p_u|^2, and the same for items.
+    """`IALS` with the penalty of Spark's ALS: l2 times n_u times the squared length of p_u, and the same for items.
 
     Parameters
     ----------

@@ -263,7 +263,8 @@ mount({
       const now = guess ? latest?.scores : answers, truth = now?.[names.length - 1];
       say(guessHead, `${hidden ? "their guesses come after yours" : guess ? "guessed" : "guess your next click"}${hidden ? "" : "; below, how likely it truly " + (guess ? "was" : "is")}`);
       say(lastHead, guess ? "had it at place" : "had your last at");
-      say(ladderHead, `NDCG@10: ● ${guess ? "of these" : "of your"} ${done.length || "no"} ${guess ? "question" : "click"}${done.length === 1 ? "" : "s"}, | of the shop's ${values.questions.toLocaleString("en")}`);
+      const here = `● of ${guess ? "these" : "your"} ${done.length} ${guess ? "question" : "click"}${done.length === 1 ? "" : "s"}, `;
+      say(ladderHead, `NDCG@10: ${done.length ? here : ""}| of the shop's ${values.questions.toLocaleString("en")}`);
       const means = names.map((_, n) => done.reduce((sum, one) => sum + one.gains[n], 0) / (done.length || 1));
       rows.forEach(({ guesses, last, ladder }, n) => {
         guesses.replaceChildren(...(hidden || !now ? Array.from({ length: SHOWN }, () => html("span", { class: "customer-tile none", "aria-hidden": "true" }, "?"))

@@ -18,7 +18,6 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 import torch
 import torch.distributed as dist
-from pyspark import cloudpickle
 from pyspark.ml.torch.distributor import TorchDistributor
 from pyspark.sql import functions as F
 from torch.autograd.graph import increment_version
@@ -113,17 +112,10 @@ def deal(log, folder, workers, sizes):
 def run(function, workers, *given):
     """What `function(*given)` returns on the first of some workers that can talk to each other."""
     logging.getLogger("TorchDistributor").handlers = [logging.NullHandler()]
-    said, packed = io.StringIO(), cloudpickle.dumps((function, given))
-
-    def start(packed):                                                  # Spark's own process need not import all that it starts
-        import pickle
-
-        function, given = pickle.loads(packed)
-        return function(*given)
-
+    said = io.StringIO()
     with contextlib.redirect_stderr(said):
         try:
-            return TorchDistributor(num_processes=workers, local_mode=False, use_gpu=False).run(start, packed)
+            return TorchDistributor(num_processes=workers, local_mode=False, use_gpu=False).run(function, *given)
         except Exception as problem:                                    # whatever a worker died of comes as Spark's own
             text = f"{said.getvalue()}\n{problem}"
             told = [line.strip().rpartition("]:")[2] for line in text.splitlines() if "Error: " in line or "Error:" in line]

@@ -115,6 +115,8 @@ def test_it_runs_while_the_window_changes_and_stops(open_live):
     page.wait_for_function("Number(document.querySelector('.learning-told').innerText.match(/Step (\\d+)/)[1]) > 20")
     page.set_viewport_size({"width": 390, "height": 700})
     page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Run").wait_for()
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")    # the last step is drawn
     stopped = page.locator(".learning-told").inner_text()
     page.wait_for_timeout(200)
     assert page.locator(".learning-told").inner_text() == stopped and opened.errors == []

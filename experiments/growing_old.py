@@ -18,7 +18,8 @@ against none and against training anew; all questions, and (_there, _away) those
 or nothing.
 
 growing_old_monitors: in worlds of several seeds, the share of quiet days on which a monitor rings, and after how many days
-it rings when something is broken.
+it rings when something is broken; and how often a two-sample test rings, also on days to which the same events were dealt at
+random, in whole visits or one by one.
 """
 
 import argparse
@@ -184,7 +185,7 @@ def delays(seeds, names):
             print(f"{model}, {name}: {average(runs)[METRIC]:.4f}", flush=True)
         pairs += [(f"{model}, an hour late", f"{model}, a week late"), (f"{model}, fewer days", f"{model}, weights 90 days older")]
     if {"GRU", "EASE"} <= set(names):
-        pairs += [(f"GRU, {name}", f"EASE, {name}") for name in DELAYS]
+        pairs += [(f"GRU, {name}", f"{other}, {name}") for other in ("EASE", "EASE, month") if other in names for name in DELAYS]
     known = split.test.ends > split.test.log.starts[split.test.users]
     pause = split.test.now - split.test.log.times[np.maximum(split.test.ends - 1, 0)]
     within = known & (pause < VISIT)
@@ -309,19 +310,38 @@ def row(title, measured):
     return {"title": title, "measured": measured, "published": {}, "source": "", "settings": {}}
 
 
+def visits(cases):
+    """The number of the visit to which each question belongs: (N,) int. A new one begins after a pause of `VISIT` seconds."""
+    order = np.lexsort((cases.now, cases.users))
+    users, now = cases.users[order], cases.now[order]
+    begins = np.append(True, (np.diff(users) != 0) | (np.diff(now) >= VISIT))
+    found = np.empty(len(order), dtype=int)
+    found[order] = begins.cumsum() - 1
+    return found
+
+
 def two_samples(shop, quiet, watched, promised=0.01):
-    """On which share of quiet days a two-sample test rings that promises one per cent: of all events, and of one a customer."""
+    """On which share of quiet days a two-sample test rings that promises one per cent.
+
+    Of all events, and of one a customer. Then of days that are made: the same events, dealt to a hundred days at random in
+    whole visits, or one by one. These days have no differences of their own; only in the first are visits kept.
+    """
     category = shop.items["category"].astype(str).to_numpy()
     price = np.log(shop.items["price"].to_numpy())
     day = (watched.now - watched.now.min()) // DAY
     of_customer = pd.DataFrame({"day": day, "user": watched.users})
     first = ~of_customer.sample(frac=1, random_state=0).duplicated().reindex(of_customer.index).to_numpy()
+    all_events, draw = np.ones(len(day), dtype=bool), np.random.default_rng(0)
+    n_days, visit = day.max() + 1, visits(watched)
+    dealt = {"all events": (day, all_events), "one event a customer": (day, first),
+             "visits to random days": (draw.integers(n_days, size=visit.max() + 1)[visit], all_events),
+             "events to random days": (draw.integers(n_days, size=len(day)), all_events)}
     found = {}
-    for name, kept in (("all events", np.ones(len(day), dtype=bool)), ("one event a customer", first)):
+    for name, (days, kept) in dealt.items():
         for what, of_item in (("category", category), ("price", price)):
             found[f"test of {what}, {name}"] = np.mean([
-                monitoring.p_value(of_item[quiet.target], of_item[watched.target[(day == one) & kept]]) < promised
-                for one in np.unique(day)])
+                monitoring.p_value(of_item[quiet.target], of_item[watched.target[(days == one) & kept]]) < promised
+                for one in np.unique(days)])
     return found
 
 

@@ -108,10 +108,10 @@ def serving(data, trained, tmp_path):
     """`serving()`: (client, service); called again, the same store is opened anew, as by another process."""
     opened = contextlib.ExitStack()
 
-    def start(name="ease", key=None, local=True, dataset=data, store=None, **options):
+    def start(name="ease", key=None, local=True, dataset=data, store=None, runs=trained, **options):
         store = open_store(store or tmp_path / "store.sqlite")
         opened.callback(store.close)
-        service = Service(dataset, trained, name, store, **options)
+        service = Service(dataset, runs, name, store, **options)
         return TestClient(create_app(service, key, local), "http://127.0.0.1", raise_server_exceptions=False), service
 
     with opened:
@@ -192,6 +192,50 @@ def test_somebody_new_gets_what_was_popular_lately_where_that_is_asked_for(servi
     assert sorted(items_of(client.get("/recommend?k=3"))) == ["t07", "t09", "t11"]
     client, _ = serving(store=None)
     assert sorted(items_of(client.get("/recommend?k=3"))) != ["t07", "t09", "t11"]
+
+
+@pytest.fixture(scope="module")
+def profiled(tmp_path_factory):
+    """Six people of two ages and two cities, and a run that reads them: (data, folder, model)."""
+    import pandas as pd
+
+    people = pd.DataFrame({"who": [f"u{user}" for user in range(6)], "age": ["young", "young", "old", "old", None, "old"],
+                           "city": ["Essen", "Accra|Essen", "Accra", "Accra", "Essen", "Essen"]})
+    data = tea_shop(users=people)
+    folder = tmp_path_factory.mktemp("profiled")
+    model = rb.ContentGRU(6, 12, dim=4, hidden=4, length=4, text="bag", categories=(), profile=("age", "city"), n_values=8, n_words=20)
+    with torch.no_grad():
+        model.user.weight.normal_(generator=torch.Generator().manual_seed(0))
+    keep_run(model, data, folder / "content")
+    keep_run(rb.EASE(6, 12), data, folder / "ease")
+    return data, folder, model
+
+
+@pytest.mark.parametrize("met", [[], ["t03", "t05"]])
+def test_somebody_new_is_answered_by_their_profile(serving, profiled, met):
+    """As a customer of the data with that profile, if they had met as much: user 0 is young and of Essen."""
+    data, folder, model = profiled
+    client, _ = serving("content", dataset=data, runs=folder)
+    asked = [("recent", one) for one in met]
+    answer = client.get("/recommend", params=[("user", "zoe"), ("k", 12), ("age", "young"), ("city", "Essen"), *asked]).json()
+    assert answer["by"] == "model"
+    numbers = torch.tensor([[TEAS.index(one) for one in met]], dtype=torch.long)
+    expected = model.eval().top(rb.Context(users=torch.tensor([0]), items=numbers), 12 - len(met), numbers)[0][0]
+    assert [one["item"] for one in answer["items"]] == [TEAS[item] for item in expected]
+    old = client.get("/recommend", params=[("k", 12), ("age", "old"), *asked]).json()
+    assert old["by"] == "model" and old["items"] != answer["items"]
+    known = items_of(client.get("/recommend?user=u0&k=12"))             # whom the data know needs no introduction
+    assert items_of(client.get("/recommend?user=u0&k=12&age=old")) == known
+    assert client.get("/recommend?user=zoe").json()["by"] == "popularity"
+
+
+def test_a_profile_that_cannot_be_and_a_model_that_reads_none(serving, profiled):
+    data, folder, _ = profiled
+    client, service = serving("ease", dataset=data, runs=folder)
+    refused(client.get("/recommend?agee=old"), 422, "agee is no field", "age, city")
+    refused(client.get("/recommend?age=ancient"), 422, "age: 'ancient' is none of old, young")
+    assert service.store.impressions() == []
+    assert client.get("/recommend?age=old").json()["by"] == "popularity"
 
 
 def test_a_model_of_users_does_not_answer_for_somebody_new(serving):

@@ -8,6 +8,8 @@ Differs from the papers: an item's vector is the sum of its parts; a few small l
 rest; cross-entropy over the items that were for sale at that moment, from the first day on which somebody met them.
 """
 
+import copy
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -157,6 +159,15 @@ class ContentGRU(Recommender):
             raise ModelError("The model reads the user's profile: context.users is missing.")
         return self.user(rows(self.known_of_user, context.users))
 
+    def introduce(self, known):
+        """The same model for one user who is new, and is asked for as user 0. known : (n_values,), a row of `known_of_user`."""
+        with torch.no_grad():
+            self.answers()                                              # made once, not for each who is new
+        found = copy.copy(self)                                         # the weights are these, not others like them
+        found._buffers = self._buffers | {"known_of_user": known[None]}
+        found.n_users = 1
+        return found
+
     def scores(self, context, items=None):
         return products(self.question(context), self.answers(), items)
 
@@ -182,7 +193,8 @@ class ContentGRU(Recommender):
         """
         if torch.is_grad_enabled():
             return self.vectors()
-        state = [(tensor.data_ptr(), tensor._version) for tensor in self.state_dict().values()]
+        state = [(tensor.data_ptr(), tensor._version) for name, tensor in self.state_dict().items()
+                 if name != "known_of_user"]                            # who asks changes no item
         if self.kept is None or self.kept[0] != state:
             self.kept = state, self.vectors()
         return self.kept[1]

@@ -1,6 +1,7 @@
 """The addresses of the service, and what they say to bad requests.
 
     GET  /recommend?user=42&k=10&recent=Heat     a list, and the version that made it
+    GET  /recommend?age=under 30&city=Essen      for somebody new: columns of the data's users
     POST /events                                 what happened: kept when the answer comes
     PUT  /stock                                  what is sold out, or there again
     GET  /versions   POST /versions   POST /versions/back
@@ -52,10 +53,11 @@ def create_app(service, key=None, local=True):
     writes = {"dependencies": [Depends(may_write)]}
 
     @app.get("/recommend")
-    def recommend(user: Text | None = None, k: Annotated[int, Query(ge=1, le=MOST)] = 10,
+    def recommend(request: Request, user: Text | None = None, k: Annotated[int, Query(ge=1, le=MOST)] = 10,
                   recent: Annotated[list[Text] | None, Query(max_length=MOST)] = None):
-        """The best k items for a user, or for somebody who has just met `recent`."""
-        answer = service.recommend(user, k, recent or ())
+        """The best k items for a user, or for somebody who has just met `recent`; what else is said is their profile."""
+        profile = {name: value for name, value in request.query_params.items() if name not in ("user", "k", "recent")}
+        answer = service.recommend(user, k, recent or (), profile)
         metrics.shown(answer)
         return answer
 

@@ -1,8 +1,10 @@
 """Ids and titles of the data's source, in both directions. Nobody outside is told a number of a row."""
 
 from collections import defaultdict
+from functools import cached_property
 
 from recbook.data.dataset import whole
+from recbook.data.features import parts_of
 from recbook.errors import DataError, shown
 
 
@@ -47,6 +49,24 @@ class Names:
         if not found:
             raise DataError(f"{self.dataset.name} has no item {given!r}.")
         return found[0]
+
+    @cached_property
+    def of_users(self):
+        """What may be said of somebody new: {column of the users: the values that stand there, as text}."""
+        users = self.dataset.users
+        return {column: sorted({str(part) for value in users[column] for part in parts_of(value)})
+                for column in users if column != "original"}
+
+    def profile(self, given):
+        """What is said of somebody new, {column: value}, or an error: the first that the data do not have."""
+        for column, value in given.items():
+            if column not in self.of_users:
+                known = ", ".join(self.of_users) or "nothing"
+                raise DataError(f"{column} is no field of this request; of users {self.dataset.name} knows {known}.")
+            if value not in self.of_users[column]:
+                some = self.of_users[column]
+                raise DataError(f"{column}: {shown(value)} is none of {', '.join(some[:10])}{', ...' if len(some) > 10 else ''}.")
+        return given
 
     def told(self, number):
         """An item as an answer shows it."""

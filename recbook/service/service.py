@@ -47,12 +47,14 @@ class Service:
         numbers = self.names.numbers
         return {numbers[item] for item in self.store.sold_out() if item in numbers}
 
-    def recommend(self, user, k, recent=()):
+    def recommend(self, user, k, recent=(), profile=None):
         """An answer, after it is kept as an impression.
 
         user : id or None   somebody new is answered too. k : int
         recent : list       ids or titles of what was just met and not reported
+        profile : dict      {column of the data's users: value}, for somebody new
         """
+        profile = self.names.profile(profile or {})
         now, request = time.time(), uuid.uuid4().hex
         user = None if user is None else self.names.user(user)
         numbers = self.names.numbers
@@ -61,7 +63,7 @@ class Service:
         met += [(self.names.item(item), "view", None, now) for item in recent]
         version, model = self.versions.choose(request if user is None else user)
         row = None if user is None else self.names.row(user)
-        items, by = self.ranking.best(model, row, met, now, self.sold_out, k)
+        items, by = self.ranking.best(model, row, met, now, self.sold_out, k, profile)
         told = [self.names.told(item) for item in items]
         self.store.add_impression(Impression(request, now, user, version.name, version.share, by,
                                              tuple(one["item"] for one in told)))

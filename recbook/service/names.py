@@ -19,6 +19,7 @@ class Names:
         self.user_ids, self.item_ids = dataset.ids.users, dataset.ids.items
         self.numbers = {one: number for number, one in enumerate(self.item_ids)}
         self.whole_users = all(isinstance(one, int) for one in self.user_ids)
+        self.whole_items = all(isinstance(one, int) for one in self.item_ids)
         self.titles = [dataset.title(number) for number in range(dataset.n_items)]
         self.called = defaultdict(list)
         if "title" in dataset.items:
@@ -36,6 +37,14 @@ class Names:
             return self.user_ids[row]
         number = whole(given) if isinstance(given, str) else given
         return number if self.whole_users and number is not None else given
+
+    def same_kind(self, given):
+        """The id of an item that may be new: a whole number where all ids are, a text where they are not."""
+        found = whole(given) if self.whole_items and isinstance(given, str) else given
+        if isinstance(found, int) != self.whole_items:
+            raise DataError(f"{shown(given)} is no id of {self.dataset.name}: its items' ids are "
+                            f"{'whole numbers' if self.whole_items else 'text'}.")
+        return found
 
     def item(self, given):
         """The number of the item of that id, or else of that title, however its letters are written."""

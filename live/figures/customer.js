@@ -22,7 +22,7 @@ import { paint, painter } from "../shared/pictures.js";
  */
 
 const SHOWN = 4, STEP = 60, DAY = 86400, NEW_YEAR = 1735689600 + 364 * DAY, MOST = 300;
-const person = (/** @type {number} */ chance) => `${(100 * chance).toFixed(chance < 0.0995 ? 1 : 0)} %`;
+const person = (/** @type {number} */ chance) => `${(100 * chance).toFixed(chance < 0.0995 ? 1 : 0)}\u00a0%`;
 
 /** @param {number[]} clicks @returns {Event[]} */
 function played(clicks) {

@@ -35,7 +35,7 @@ class Counts:
     events : sparse (n_users, n_items)
         How often each customer took each item; nothing stands there of who was forgotten.
     together : array (n_items, n_items)
-        How many took both, and on the diagonal how many took one: whole numbers.
+        How many took both, and on the diagonal how many took one: whole numbers, which float64 holds exactly.
     inverse : array (n_items, n_items)
         Of `together` with l2 added to its diagonal.
     ids : Ids
@@ -58,7 +58,7 @@ class Counts:
         self.n_users, self.n_items, self.l2 = split.n_users, split.n_items, l2
         pairs = split.train["user"].to_numpy(), split.train["item"].to_numpy()
         self.events = sp.csr_matrix((np.ones(len(split.train), dtype=np.int64), pairs), shape=(self.n_users, self.n_items))
-        met = (self.events > 0).astype(np.int64)
+        met = (self.events > 0).astype(np.float64)
         self.together = (met.T @ met).toarray()
         self.count = np.asarray(self.events.sum(0)).ravel()             # (n_items,)
         self.inside = np.ones(self.n_users, dtype=bool)
@@ -67,7 +67,7 @@ class Counts:
 
     def refit(self):
         """The inverse anew, from the counts alone: no log is read."""
-        gram = torch.from_numpy(self.together.astype(np.float64))
+        gram = torch.from_numpy(self.together.copy())
         gram.diagonal().add_(self.l2)
         self.inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram)).numpy()
 
@@ -88,7 +88,7 @@ class Counts:
         if not users:
             return self
         rows = self.events[users]
-        met = (rows > 0).toarray().astype(np.int64)                     # (U, n_items)
+        met = (rows > 0).toarray().astype(np.float64)                   # (U, n_items)
         self.together -= met.T @ met
         self.count -= np.asarray(rows.sum(0)).ravel()
         self.inside[users] = False

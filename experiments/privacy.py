@@ -1,22 +1,23 @@
 """What a recommender gives away, and what each remedy costs and keeps: in the shop, where the secrets are known.
 
-Customers of one shop are dealt into four groups: members, whose events train; strangers, whom no model has seen; and the
-attacker's own, of whom one part trains a shadow model and the other does not.
+Customers of one shop are dealt into four groups: members, whose events train; strangers, whom no model has seen; and
+the attacker's own, of whom one part trains a shadow model and the other does not.
 
-privacy_attributes: how well age, gender and city are read off vectors, off lists and off the events themselves; "by the taste
-itself" is the most that clicks can say.
+privacy_attributes: how well age, gender and city are read off vectors, off lists and off the events themselves; "by
+the taste itself" is the most that clicks can say.
 
-privacy_membership: was a customer's row in the training? By its loss alone, by its loss less that under a shadow model, by the
-items of a hidden half that come back in a list, and how many customers are called rightly at the cut that the shadow model
-teaches. "of other customers": the same attack on a model that was trained on none of them.
+privacy_membership: was a customer's row in the training? By its loss alone, by its loss less that under a shadow
+model, by the items of a hidden half that come back in a list, and how many customers are called rightly at the cut
+that the shadow model teaches. "of other customers": the same attack on a model that was trained on none of them.
 
-privacy_named: how many customers are alone with a few known events, and how many are named rightly in a log under new ids.
-"days dealt anew": the days of the log are mixed among its events.
+privacy_named: how many customers are alone with a few known events, and how many are named rightly in a log under new
+ids. "days dealt anew": the days of the log are mixed among its events.
 
-privacy_quality, privacy_attacks: NDCG@10, and the attacks, for models without a remedy, with differential privacy of several
-epsilons, and federated. Settings are chosen on the validation questions, with as many trials for each row; this choice looks
-at the data too, and is not counted in epsilon. "heavier penalty" and "stopped early" are models without noise that learned less:
-of the settings that were tried, the one whose validation is nearest to that of epsilon 1.
+privacy_quality, privacy_attacks: NDCG@10, and the attacks, for models without a remedy, with differential privacy of
+several epsilons, and federated. Settings are chosen on the validation questions, with as many trials for each row;
+this choice looks at the data too, and is not counted in epsilon. "heavier penalty" and "stopped early" are models
+without noise that learned less: of the settings that were tried, the one whose validation is nearest to that of
+epsilon 1. "without its noise": the very settings of epsilon 1, and no noise.
 
 privacy_customers: NDCG@10 of a private EASE as the customers become more.
 
@@ -36,6 +37,7 @@ from recbook.evaluation import Comparison, average
 from recbook.privacy import (FederatedMF, PrivateEASE, PrivatePopularity, attribute_auc, auc, by_taste, federate,
                              fit_privately, named, noise_for, read_message, read_off, returned, row_loss, threshold)
 from recbook.privacy.attacks import mean, row_scores
+from recbook.privacy.differential import COUNTS
 from recbook.privacy.federated import draw_unmet
 
 METRIC = "NDCG@10"
@@ -45,15 +47,17 @@ GROUPS = {"members": 6000, "strangers": 4000, "shadow": 6000, "rest": 4000}
 ASKED = 1000                    # members, and as many strangers, who are asked
 TRIALS = 18
 DAE = [{"steps": steps, "learning_rate": rate, "clip": clip}
-       for steps in (50, 150, 400) for rate in (0.005, 0.01, 0.02) for clip in (0.3, 1.0)]
+       for steps in (50, 150, 400) for rate in (0.005, 0.01) for clip in (0.1, 0.3, 1.0)]
 FREE_DAE = [{"steps": steps, "learning_rate": rate, "clip": float("inf")}
             for steps in (25, 50, 100, 200, 400, 800) for rate in (0.002, 0.005, 0.01)]
 FREE_EASE = [{"l2": float(l2)} for l2 in np.geomspace(30, 30_000, TRIALS).round()]
-NOISY_EASE = [{"l2": float(l2), "clip": clip} for l2 in (100, 300, 1000, 3000, 10_000, 30_000) for clip in (3.0, 10.0, 30.0)]
+NOISY_EASE = [{"l2": float(l2), "clip": clip}
+              for l2 in (100, 300, 1000, 3000, 10_000, 30_000) for clip in (1.0, 3.0, 10.0)]
 FEDERATED = [{"learning_rate": rate, "steps": steps, "l2": l2}
              for rate in (1.0, 3.0, 10.0) for steps in (1, 3, 10) for l2 in (1e-4, 1e-3)]
 CENTRAL = [{"learning_rate": rate, "l2": l2, "rate": step} for rate in (0.003, 0.01, 0.03) for l2 in (0.001, 0.01, 0.03)
            for step in (2.0, 5.0)]
+PENALTIES = (10.0, 1000.0, 10_000.0)
 ROUNDS, CUSTOMERS = 300, 100    # five passes over the members
 DIM, DRAWN = 16, 0.2
 
@@ -92,13 +96,15 @@ def build(kind, sizes, split, seed, settings, epsilon=None):
     recbook.seed_everything(seed)
     start = time.process_time()
     if kind == "popularity":
-        model = recbook.Popularity(*sizes).fit(split) if epsilon is None else PrivatePopularity(*sizes, epsilon, DELTA, seed).fit(split)
+        model = recbook.Popularity(*sizes) if epsilon is None else PrivatePopularity(*sizes, epsilon, DELTA, seed)
+        model.fit(split)
     elif kind == "own counts":
         model = recbook.PersonalPopularity(*sizes).fit(split)
     elif kind == "EASE" and "clip" not in settings:
         model = recbook.EASE(*sizes, **settings).fit(split)
     elif kind == "EASE":
-        model = PrivateEASE(*sizes, epsilon or 1.0, DELTA, seed=seed, noise=None if epsilon else 0.0, **settings).fit(split)
+        model = PrivateEASE(*sizes, epsilon or 1.0, DELTA, seed=seed, noise=None if epsilon else 0.0, **settings)
+        model.fit(split)
     elif kind == "Mult-DAE":
         settings = dict(settings)
         model = recbook.MultDAE(*sizes, dim=settings.pop("dim", DIM), dropout=settings.pop("dropout", 0.5))
@@ -106,10 +112,12 @@ def build(kind, sizes, split, seed, settings, epsilon=None):
                       noise=noise(epsilon, settings["steps"]) if epsilon else 0.0, **settings)
     elif kind == "federated":
         model = FederatedMF(*sizes, dim=DIM, l2=settings["l2"])
-        federate(model, split, ROUNDS, CUSTOMERS, settings["steps"], settings["learning_rate"], negatives=None, seed=seed)
-    elif kind == "central":                                             # the same model, whose items a server trains that has all events
+        federate(model, split, ROUNDS, CUSTOMERS, settings["steps"], settings["learning_rate"], negatives=None,
+                 seed=seed)
+    elif kind == "central":                                             # items' vectors of a server that has all events
         held = recbook.LogisticMF(*sizes, dim=DIM, l2=settings["l2"])
-        recbook.fit(held, split, epochs=5, learning_rate=settings["learning_rate"], seed=seed, progress=False, device="cpu")
+        recbook.fit(held, split, epochs=5, learning_rate=settings["learning_rate"], seed=seed, progress=False,
+                    device="cpu")
         model = FederatedMF(*sizes, dim=DIM, rate=settings["rate"])
         model.load_state_dict({name: held.state_dict()[name] for name in ("item.weight", "item_bias")})
         model.trained_on = held.trained_on
@@ -119,7 +127,7 @@ def build(kind, sizes, split, seed, settings, epsilon=None):
 def noise(epsilon, steps, kept={}):
     """The noise of a number of steps, found once."""
     if (epsilon, steps) not in kept:
-        kept[epsilon, steps] = noise_for(epsilon, DELTA, DRAWN, steps, before=[(20.0 / epsilon, 1.0, 1)])
+        kept[epsilon, steps] = noise_for(epsilon, DELTA, DRAWN, steps, before=[(COUNTS / epsilon, 1.0, 1)])
     return kept[epsilon, steps]
 
 
@@ -155,7 +163,8 @@ def share(right):
 
 def row(title, measured, less=None, settings=None):
     """A row of a table."""
-    return {"title": title, "measured": measured, "published": {}, "source": "", "settings": settings or {}, "less": less or {}}
+    return {"title": title, "measured": measured, "published": {}, "source": "", "settings": settings or {},
+            "less": less or {}}
 
 
 # -------------------------------------------------------------------------------------------- attributes
@@ -176,7 +185,8 @@ def attributes(groups, seeds):
 
     def read(title, features, values_of=values):
         for name, value in values_of.items():
-            found.setdefault(title, {}).setdefault(name, []).append(attribute_auc(read_off(features, value), value))
+            tried = [attribute_auc(read_off(features, value, penalty=penalty), value) for penalty in PENALTIES]
+            found.setdefault(title, {}).setdefault(name, []).append(max(tried, key=lambda one: one.value))
 
     ease, chance = build("EASE", groups.sizes, split, 0, {"l2": 1000.0})[0], by_taste(shop, groups.final.train)
     for seed in range(seeds):
@@ -193,11 +203,13 @@ def attributes(groups, seeds):
         found.setdefault("by the taste itself", {})[name] = [attribute_auc(chance[name][who], value)]
     means = {title: {name: mean(several) for name, several in each.items()} for title, each in found.items()}
     rows = {title: row(title, {name: told(one) for name, one in each.items()},
-                       {other: {name: each[name].less(means[other][name]) for name in each} for other in means if other != title})
+                       {other: {name: each[name].less(means[other][name]) for name in each} for other in means
+                        if other != title})
             for title, each in means.items()}
-    results.save("privacy_attributes", "What is read off", f"AUC of one value against the others, weighted by how many have it; "
-                 f"a logistic regression, five folds, {len(who):,} customers; intervals over customers", rows, shop,
-                 time.process_time() - start, range(seeds))
+    results.save("privacy_attributes", "What is read off",
+                 f"AUC of one value against the others, weighted by how many have it; a logistic regression with the "
+                 f"best of {len(PENALTIES)} penalties, five folds, {len(who):,} customers; intervals over customers", rows,
+                 shop,                  time.process_time() - start, range(seeds))
 
 
 def events_of(train, shop):
@@ -231,7 +243,8 @@ def attack(target, shadow, groups, plain=None):
 def called_right(target, shadow, groups):
     """Share of members and strangers, both alike, that are called rightly at the cut that the shadow model teaches."""
     who = groups.known("shadow", "rest")
-    cut = threshold(row_loss(target, groups.matrix[who]) - row_loss(shadow, groups.matrix[who]), groups.of["shadow"][who])
+    rows = groups.matrix[who]
+    cut = threshold(row_loss(target, rows) - row_loss(shadow, rows), groups.of["shadow"][who])
     scores, true = attack(target, shadow, groups)
     right = (scores["loss"] > cut) == true
     return (right[true].mean() + right[~true].mean()) / 2
@@ -240,11 +253,11 @@ def called_right(target, shadow, groups):
 def membership(groups, seeds):
     """Models that learned more or less by heart, and one that never saw any of them."""
     start, rows = time.process_time(), {}
+    early = {"steps": 100, "learning_rate": 0.01, "clip": float("inf")}
     models = {"EASE": ("EASE", {"l2": 1000.0}), "EASE, hardly any penalty": ("EASE", {"l2": 1.0}),
-              "Mult-DAE, stopped early": ("Mult-DAE", {"steps": 100, "learning_rate": 0.01, "clip": float("inf")}),
-              "Mult-DAE, trained ten times as long": ("Mult-DAE", {"steps": 1000, "learning_rate": 0.01, "clip": float("inf")}),
-              "Mult-DAE, by heart": ("Mult-DAE", {"steps": 1000, "learning_rate": 0.01, "clip": float("inf"), "dim": 200,
-                                                  "dropout": 0.0})}
+              "Mult-DAE, stopped early": ("Mult-DAE", early),
+              "Mult-DAE, trained ten times as long": ("Mult-DAE", early | {"steps": 1000}),
+              "Mult-DAE, by heart": ("Mult-DAE", early | {"steps": 1000, "dim": 200, "dropout": 0.0})}
     found = {}
     for name, (kind, settings) in models.items():
         several, quality, called = {}, [], []
@@ -263,14 +276,16 @@ def membership(groups, seeds):
                     found.setdefault(f"{name}, of other customers", {}).setdefault(what, []).append(auc(score, true))
         found[name] = several
         rows[name] = {"called rightly": number(np.mean(called)), **results.summary(quality)}
-        print(name, {what: round(mean(one).value, 3) for what, one in several.items()}, rows[name][METRIC]["value"], flush=True)
+        print(name, {what: round(mean(one).value, 3) for what, one in several.items()}, flush=True)
     means = {name: {what: mean(several) for what, several in each.items()} for name, each in found.items()}
     rows = {name: row(name, {what: told(one) for what, one in each.items()} | rows.get(name, {}),
-                      {other: {what: one.less(means[other][what]) for what, one in each.items()} for other in means if other != name},
+                      {other: {what: one.less(means[other][what]) for what, one in each.items()} for other in means
+                       if other != name},
                       models.get(name, ("", {}))[1] | {"clip": "none"})
             for name, each in means.items()}
-    results.save("privacy_membership", "Who was in the training", "AUC of members against strangers with four items or more; "
-                 "intervals over customers; NDCG@10 on test questions", rows, groups.shop, time.process_time() - start, range(seeds))
+    results.save("privacy_membership", "Who was in the training", "AUC of members against strangers with four items or "
+                 "more; intervals over customers; NDCG@10 on test questions", rows, groups.shop,
+                 time.process_time() - start, range(seeds))
 
 
 # -------------------------------------------------------------------------------------------- who is it
@@ -290,8 +305,9 @@ def who_is_it(seeds):
             measured[f"alone, {known}"] = share(np.mean([alone for alone, _ in both], axis=0))
             measured[f"named, {known}"] = share(np.mean([right for _, right in both], axis=0))
         rows[title] = row(title, measured)
-    results.save("privacy_named", "Customers named by a few events", "known events drawn at random from each customer's year; the "
-                 "attacker names the customer of the log who agrees with most; intervals over customers", rows, shop,
+    results.save("privacy_named", "Customers named by a few events", "known events drawn at random from each "
+                 "customer's year; the attacker names the customer of the log who agrees with most; intervals over "
+                 "customers", rows, shop,
                  time.process_time() - start, range(seeds))
 
 
@@ -306,7 +322,8 @@ def remedies(groups, seeds):
     plan |= {f"EASE, epsilon {epsilon}": ("EASE", epsilon, NOISY_EASE) for epsilon in EPSILONS}
     plan |= {"Mult-DAE": ("Mult-DAE", None, FREE_DAE), "Mult-DAE, clipped": ("Mult-DAE", None, DAE)}
     plan |= {f"Mult-DAE, epsilon {epsilon}": ("Mult-DAE", epsilon, DAE) for epsilon in EPSILONS}
-    plan |= {"factorization, central": ("central", None, CENTRAL), "factorization, federated": ("federated", None, FEDERATED)}
+    plan |= {"factorization, central": ("central", None, CENTRAL),
+             "factorization, federated": ("federated", None, FEDERATED)}
     chosen, worth = {}, {}
     for name, (kind, epsilon, trials) in plan.items():
         chosen[name], worth[name] = choose(name, kind, groups, trials, epsilon)
@@ -315,11 +332,14 @@ def remedies(groups, seeds):
         if kind == "EASE":                                              # of those beyond the best penalty
             several = [place for place, settings in enumerate(trials) if settings["l2"] > chosen[kind]["l2"]]
         else:                                                           # of those before the best number of steps
-            several = [place for place, settings in enumerate(trials)
-                       if settings["steps"] * settings["learning_rate"] < chosen[kind]["steps"] * chosen[kind]["learning_rate"]]
+            way = [settings["steps"] * settings["learning_rate"] for settings in trials]
+            several = [place for place in range(len(trials)) if way[place] < way[trials.index(chosen[kind])]]
         nearest = min(several, key=lambda place: abs(worth[kind][place] - goal))
         chosen[control], plan[control] = trials[nearest], (kind, None, trials)
         print(f"{control}: {trials[nearest]}, {worth[kind][nearest]:.4f} for {goal:.4f}", flush=True)
+    for kind in ("EASE", "Mult-DAE"):                                   # the noise taken out, alone
+        name = f"{kind}, epsilon 1, without its noise"
+        chosen[name], plan[name] = chosen[f"{kind}, epsilon 1"], (kind, None, [])
     reports, found, seconds = {}, {}, {}
     who = {name: groups.known(name) for name in ("members", "strangers")}
     for name, (kind, epsilon, _) in plan.items():
@@ -331,7 +351,9 @@ def remedies(groups, seeds):
             took.append(spent)
             if kind not in ("popularity", "own counts"):
                 shadow, _ = build(kind, groups.sizes, groups.train("shadow"), seed + 100, chosen[name], epsilon)
-                plain = build(kind, groups.sizes, groups.train("shadow"), seed + 100, chosen[kind])[0] if epsilon else None
+                plain = None
+                if epsilon:
+                    plain, _ = build(kind, groups.sizes, groups.train("shadow"), seed + 100, chosen[kind])
                 scores, true = attack(target, shadow, groups, plain)
                 for what, score in scores.items():
                     several.setdefault(what, []).append(auc(score, true))
@@ -340,23 +362,26 @@ def remedies(groups, seeds):
                     several[f"age, {side}"] = [attribute_auc(chance, age[who[side]])]
         reports[name], seconds[name] = average(runs), np.mean(took)
         found[name] = {what: mean(one) for what, one in several.items()}
-        print(name, f"{reports[name][METRIC]:.4f}", {what: round(one.value, 3) for what, one in found[name].items()}, flush=True)
-    size = {"EASE": 4 * groups.sizes[1] ** 2}
-    message = 4 * groups.sizes[1] * (DIM + 1)
+        print(name, f"{reports[name][METRIC]:.4f}", {what: round(one.value, 3) for what, one in found[name].items()},
+              flush=True)
+    numbers = {"EASE": groups.sizes[1] ** 2, "Mult-DAE": (2 * groups.sizes[1] + 1) * DIM + groups.sizes[1],
+               "factorization": groups.sizes[1] * (DIM + 1)}            # of four bytes each
     rows = {name: row(name, {what: told(one) for what, one in each.items()} | {"seconds": number(seconds[name])}
-                      | ({"bytes a round": number(2 * message), "rounds": number(ROUNDS)} if name.endswith("federated") else {})
-                      | ({"bytes": number(size["EASE"])} if name.startswith("EASE") else {}),
+                      | {"bytes": number(4 * numbers[name.partition(",")[0]])},
                       {other: {what: one.less(found[other][what]) for what, one in each.items() if what in found[other]}
                        for other in found if found[other] and other != name},
                       {key: str(value) for key, value in chosen[name].items()})
             for name, each in found.items() if each}
     taken = time.process_time() - start
-    results.save("privacy_attacks", "Attacks on each remedy", "AUC of members against strangers with four items or more, and of age "
-                 "read off lists of ten; intervals over customers", rows, groups.shop, taken, range(seeds))
-    pairs = [(a, b) for a in reports for b in reports if a != b]
-    results.save_comparison("privacy_quality", "What each remedy costs", groups.test.protocol(), Comparison(reports, groups.test),
-                            groups.shop, taken, range(seeds),
-                            {name: {key: str(value) for key, value in settings.items()} for name, settings in chosen.items()}, pairs)
+    results.save("privacy_attacks", "Attacks on each remedy", "AUC of members against strangers with four items or "
+                 "more, and of age read off lists of ten; intervals over customers; seconds of one core to train once; "
+                 "bytes of the model, which a federated customer is sent and sends in each round", rows, groups.shop, taken,
+                 range(seeds))
+    pairs = [(a, b) for a in reports for b in reports if a != b
+             and (a.partition(",")[0] == b.partition(",")[0] or b in ("popularity", "own counts"))]
+    settings = {name: {key: str(value) for key, value in best.items()} for name, best in chosen.items()}
+    results.save_comparison("privacy_quality", "What each remedy costs", groups.test.protocol(),
+                            Comparison(reports, groups.test), groups.shop, taken, range(seeds), settings, pairs)
 
 
 # -------------------------------------------------------------------------------------------- more customers
@@ -380,18 +405,21 @@ def more_customers(seeds, counts=(500, 2000, 8000, 32_000)):
 
         reports = {}
         for name, epsilon in (("none", None), ("epsilon 1", 1), ("epsilon 4", 4)):
-            trials = [{"l2": l2, "clip": clip} for l2 in (30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0) for clip in (3.0, 10.0, 30.0)]
+            trials = [{"l2": l2, "clip": clip}
+                      for l2 in (30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0) for clip in (1.0, 3.0, 10.0)]
             settings, _ = choose(f"{count} customers, {name}", "EASE", made, trials, epsilon, of(split), validation)
-            reports[name] = average([measure(build("EASE", made.sizes, of(final), seed, settings, epsilon)[0], test, seed)
-                                     for seed in range(seeds if epsilon else 1)])
-        reports["popularity, epsilon 1"] = average([measure(build("popularity", made.sizes, of(final), seed, {}, 1)[0], test, seed)
-                                                    for seed in range(seeds)])
+            models = [build("EASE", made.sizes, of(final), seed, settings, epsilon)[0]
+                      for seed in range(seeds if epsilon else 1)]
+            reports[name] = average([measure(model, test, seed) for seed, model in enumerate(models)])
+        floors = [build("popularity", made.sizes, of(final), seed, {}, 1)[0] for seed in range(seeds)]
+        reports["popularity, epsilon 1"] = average([measure(model, test, seed) for seed, model in enumerate(floors)])
         comparison = Comparison(reports, test)
         for name, report in reports.items():
             less = {"none": {METRIC: comparison.difference(name, "none", METRIC)}} if name != "none" else {}
-            rows[f"{count} customers, {name}"] = row(f"{count:,} customers, {name}", results.summary(report.runs or [report]), less)
-    results.save("privacy_customers", "Privacy as customers become more", test.protocol(), rows, shop, time.process_time() - start,
-                 range(seeds))
+            rows[f"{count} customers, {name}"] = row(f"{count:,} customers, {name}",
+                                                     results.summary(report.runs or [report]), less)
+    results.save("privacy_customers", "Privacy as customers become more", test.protocol(), rows, shop,
+                 time.process_time() - start, range(seeds))
 
 
 # -------------------------------------------------------------------------------------------- messages
@@ -410,7 +438,8 @@ def messages(groups, seeds, repeats=100):
         for negatives in (1, 4, None):
             for steps in (1, 5):
                 for together in (1, 10, 100):
-                    key = f"{'all others' if negatives is None else negatives} negatives, {steps} steps, {together} together"
+                    asked = "all others" if negatives is None else f"{negatives} negatives"
+                    key = f"{asked}, {steps} steps, {together} together"
                     for _ in range(repeats):
                         drawn = torch.randperm(matrix.shape[0], generator=generator)[:together]
                         met = torch.from_numpy(matrix[drawn.numpy()].toarray())
@@ -419,12 +448,14 @@ def messages(groups, seeds, repeats=100):
                         own = met[0].bool()
                         popular = torch.from_numpy(count).float().topk(max(1, int(guess.sum()))).indices
                         found.setdefault(key, []).append(
-                            [float((own & guess).sum() / guess.sum().clamp(min=1)), float((own & guess).sum() / own.sum()),
+                            [float((own & guess).sum() / guess.sum().clamp(min=1)),
+                             float((own & guess).sum() / own.sum()),
                              float((own & moved).sum() / moved.sum()), float(own[popular].float().mean())])
     names = ("precision", "recall", "precision of all rows that moved", "precision of as many popular items")
-    rows = {key: row(key, {name: share(column) for name, column in zip(names, np.array(values).T)}) for key, values in found.items()}
-    results.save("privacy_messages", "What a change tells", f"customers drawn at random, {repeats} times a seed; one of them is looked for",
-                 rows, groups.shop, time.process_time() - start, range(seeds))
+    rows = {key: row(key, {name: share(column) for name, column in zip(names, np.array(values).T)})
+            for key, values in found.items()}
+    results.save("privacy_messages", "What a change tells", f"customers drawn at random, {repeats} times a seed; one "
+                 "of them is looked for", rows, groups.shop, time.process_time() - start, range(seeds))
 
 
 def main(argv=None):
@@ -435,7 +466,8 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     torch.set_num_threads(1)
     groups = Groups() if arguments.only not in ("named", "customers") else None
-    for name, run in (("messages", messages), ("membership", membership), ("attributes", attributes), ("remedies", remedies)):
+    for name, run in (("messages", messages), ("membership", membership), ("attributes", attributes),
+                      ("remedies", remedies)):
         if arguments.only in (None, name):
             run(groups, arguments.seeds)
             print(f"{name}: {time.process_time():.0f} s of one core so far", flush=True)

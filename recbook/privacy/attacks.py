@@ -1,8 +1,8 @@
 """What a recommender gives away: attacks on the shop, where the secret is known.
 
-Attributes are read off vectors or lists by a logistic regression; whether a customer was in the training data, off the loss
-of their row or off their list (Shokri, Stronati, Song and Shmatikov, *Membership Inference Attacks Against Machine Learning
-Models*, S&P 2017); who a customer is, off a few events that somebody knows (Narayanan and Shmatikov, *Robust
+Attributes are read off vectors or lists by a logistic regression; whether a customer was in the training data, off the
+loss of their row or off their list (Shokri, Stronati, Song and Shmatikov, *Membership Inference Attacks Against Machine
+Learning Models*, S&P 2017); who a customer is, off a few events that somebody knows (Narayanan and Shmatikov, *Robust
 De-anonymization of Large Sparse Datasets*, S&P 2008).
 
 Every attack ends in an `AUC`: how often the attacker puts the right one of two customers first. 0.5 is a coin.
@@ -46,7 +46,7 @@ class AUC:
         return self.value - half, self.value + half
 
     def less(self, other):
-        """By how much it is above another attack on the same customers: a dict with `difference`, `low`, `high`, `p`."""
+        """By how much it is above another on the same customers: a dict with `difference`, `low`, `high` and `p`."""
         gap = AUC(self.value - other.value, self.influence - other.influence)
         low, high = gap.interval()
         error = max(gap.influence.std(ddof=1) / np.sqrt(len(gap.influence)), 1e-12)
@@ -85,7 +85,7 @@ def auc(score, true):
     if true.all() or not true.any():
         raise ModelError("An attack is measured on customers of both kinds; these are all of one.")
     everybody = rankdata(score)
-    beaten = np.empty(len(score))                                       # share of the other kind that each is right against
+    beaten = np.empty(len(score))                                       # the share of the other kind that each beats
     beaten[true] = (everybody[true] - rankdata(score[true])) / (~true).sum()
     beaten[~true] = 1 - (everybody[~true] - rankdata(score[~true])) / true.sum()
     value = float(beaten[true].mean())
@@ -100,7 +100,7 @@ def mean(found, weights=None):
 
 # -------------------------------------------------------------------------------------------- attributes
 
-def read_off(features, values, folds=5, penalty=10.0, seed=0):
+def read_off(features, values, folds=5, penalty=1000.0, seed=0):
     """How likely each value is for each customer, by a logistic regression that has not seen this customer.
 
     Parameters
@@ -203,7 +203,8 @@ def by_taste(dataset, train):
     if dataset.truth is None:
         raise ModelError(f"{dataset.name} has no hidden truth: only a shop knows its customers' taste.")
     world, log = dataset.truth.world, dataset.interactions
-    known = np.bincount(train["user"], minlength=dataset.n_users)[log["user"]] > log.groupby("user").cumcount().to_numpy()
+    count = np.bincount(train["user"], minlength=dataset.n_users)
+    known = log.groupby("user").cumcount().to_numpy() < count[log["user"]]
     starts = log["session"].diff().fillna(1).to_numpy() != 0
     rows = np.flatnonzero(known & starts)
     user, taste = log["user"].to_numpy()[rows], dataset.truth.tastes[rows]
@@ -230,8 +231,8 @@ def by_taste(dataset, train):
 def row_loss(model, matrix):
     """How badly a model gives each customer's own row back: what it learned by heart has a small loss.
 
-    Of an autoencoder it is the surprise of the row, a mean over its items; of other models that read histories the squared
-    error of 0 and 1.
+    Of a model that gives probabilities it is the surprise of the row, a mean over its items; of others that read
+    histories the squared error of 0 and 1.
 
     Parameters
     ----------
@@ -309,7 +310,7 @@ def returned(model, matrix, k=10, seed=0):
 
 
 def threshold(score, true):
-    """Above which score the attacker best says yes: where the shares of rightly named customers of both kinds sum highest.
+    """Above which score the attacker best says yes: where the shares of both kinds that are rightly called sum highest.
 
     Parameters
     ----------
@@ -366,8 +367,8 @@ def keys(log, by=("item", "day")):
 def named(log, known, by=("item", "day"), released=None, seed=0):
     """Who is found by so many of their events, drawn at random, in a log under new ids.
 
-    The attacker names the customer of the log whose events agree with most of those that are known; where several do, one
-    of them by chance.
+    The attacker names the customer of the log whose events agree with most of those that are known; where several do,
+    one of them by chance.
 
     Parameters
     ----------

@@ -1,11 +1,12 @@
 """Differential privacy of whole customers: each may move the sum by so much and no more, and noise hides as much.
 
-Dwork, McSherry, Nissim and Smith, TCC 2006; Dwork and Roth, *The Algorithmic Foundations of Differential Privacy*, 2014. In
-steps: Abadi et al., *Deep Learning with Differential Privacy*, CCS 2016, here with a customer as the example. At once, of the
-Gram matrix: after McSherry and Mironov, *Differentially Private Recommender Systems*, KDD 2009.
+Dwork, McSherry, Nissim and Smith, TCC 2006; Dwork and Roth, *The Algorithmic Foundations of Differential Privacy*,
+2014. In steps: Abadi et al., *Deep Learning with Differential Privacy*, CCS 2016, here with a customer as the
+example. At once, of the Gram matrix: after McSherry and Mironov, *Differentially Private Recommender Systems*, KDD
+2009.
 
-Two data sets are neighbours here if one has a customer more. What is spent is counted by Opacus (Rényi divergences). How many
-customers there are is taken to be known.
+Two data sets are neighbours here if one has a customer more. What is spent is counted by Opacus (Rényi divergences).
+How many customers there are is taken to be known.
 """
 
 import math
@@ -59,8 +60,8 @@ def refuse(epsilon=1.0, delta=1e-9, clip=1.0, rate=1.0, noise=None, n_customers=
     if not is_number(delta) or not 0 < delta < 1:
         raise ModelError(f"delta={delta!r}: a number between 0 and 1, and well below 1 / number of customers.")
     if noise != 0 and n_customers is not None and delta >= 1 / n_customers:
-        raise ModelError(f"delta={delta:g} is not below 1 / {n_customers:,}: giving away one customer's row in full would "
-                         "keep such a promise.")
+        raise ModelError(f"delta={delta:g} is not below 1 / {n_customers:,}: giving away one customer's row in full "
+                         "would keep such a promise.")
     if not (clip == math.inf or is_number(clip)) or clip <= 0:
         raise ModelError(f"clip={clip!r}: a number above 0.")
     if noise is not None and (not is_number(noise) or noise < 0):
@@ -107,13 +108,13 @@ def epsilon_of(history, delta, accountant="rdp"):
         raise ModelError('Counting what is spent needs Opacus: pip install "recbook[privacy]".') from None
     book = create_accountant(accountant)
     book.history = [tuple(part) for part in history if part[2]]
-    with warnings.catch_warnings():                                     # "optimal order is the largest": a looser bound, still one
+    with warnings.catch_warnings():                                     # of a bound that is looser than it could be
         warnings.simplefilter("ignore", UserWarning)
         return float(book.get_epsilon(delta))
 
 
 def noise_for(epsilon, delta, rate=1.0, steps=1, before=()):
-    """The smallest noise with which so many steps cost no more than epsilon, found by halving; to one part in a thousand.
+    """The smallest noise with which so many steps cost no more than epsilon, to one part in a thousand.
 
     Parameters
     ----------
@@ -160,9 +161,9 @@ def noise_for(epsilon, delta, rate=1.0, steps=1, before=()):
 def clipped_sum(model, rows, clip, kept=None):
     """The sum of the customers' gradients of `MultDAE`, each cut to the length `clip` first.
 
-    The loss of a customer is the surprise of their row, a mean over its items. Every gradient is an outer product of what
-    goes into a layer and what comes back to it; so its length is known without ever writing it down, and the sum is two
-    products of matrices, as in training without privacy.
+    The loss of a customer is the surprise of their row, a mean over its items. Every gradient is an outer product of
+    what goes into a layer and what comes back to it; so its length is known without ever writing it down, and the sum
+    is two products of matrices, as in training without privacy.
 
     Parameters
     ----------
@@ -232,8 +233,8 @@ def fit_privately(model, split, epsilon, delta=1e-5, clip=0.5, rate=0.1, steps=2
     seed : int
         Of what is drawn. Whoever knows it can take the noise away: a seed is for experiments.
     noise : float or None
-        In units of `clip`; None for the smallest that keeps the promise. With 0, the model that privacy is compared with, and
-        with any other, `spent.epsilon` says what it cost.
+        In units of `clip`; None for the smallest that keeps the promise. With 0, the model that privacy is compared
+        with, as with any other, `spent.epsilon` says what it cost.
     after_step : callable or None
         Is given the number of each step.
 
@@ -302,8 +303,8 @@ def noisy_counts(matrix, noise, generator):
 def noisy_gram(matrix, noise, clip, generator):
     """X^T X of rows that count at most `clip` items each, with noise: tensor (n_items, n_items), symmetric.
 
-    An entry beside the diagonal stands there twice, so that it counts double in the length of what a customer adds; its noise
-    is smaller by the square root of 2.
+    An entry beside the diagonal stands there twice, so that it counts double in the length of what a customer adds; its
+    noise is smaller by the square root of 2.
     """
     matrix = sp.csr_matrix(matrix).astype(np.float64)
     size = np.maximum(np.diff(matrix.indptr), 1)

@@ -1,9 +1,9 @@
 """Federated learning by simulation: each customer's events and vector stay at home, and changes of the items' are sent.
 
-McMahan, Moore, Ramage, Hampson and Agüera y Arcas, *Communication-Efficient Learning of Deep Networks from Decentralized
-Data*, AISTATS 2017. Of a factorization, and what its gradients give away: Chai, Wang, Chen and Yang, *Secure Federated Matrix
-Factorization*, IEEE Intelligent Systems 2021. Sums that nobody sees the parts of: Bonawitz et al., *Practical Secure Aggregation for
-Privacy-Preserving Machine Learning*, CCS 2017.
+McMahan, Moore, Ramage, Hampson and Agüera y Arcas, *Communication-Efficient Learning of Deep Networks from
+Decentralized Data*, AISTATS 2017. Of a factorization, and what its gradients give away: Chai, Wang, Chen and Yang,
+*Secure Federated Matrix Factorization*, IEEE Intelligent Systems 2021. Sums of which nobody sees the parts: Bonawitz
+et al., *Practical Secure Aggregation for Privacy-Preserving Machine Learning*, CCS 2017.
 
 Differs from the papers: all customers of a round are reached and answer, and their phones are rows of one tensor.
 """
@@ -51,8 +51,8 @@ class Travelled:
 class FederatedMF(Recommender):
     """A pointwise factorization whose server holds the items alone: score = p . q_i + b_i, p made at home.
 
-    A customer's vector p is made from the history at hand and the items' vectors, by a few steps of gradient descent. So
-    whoever has a history can be answered, and nobody has to send one. `federate` trains it.
+    A customer's vector p is made from the history at hand and the items' vectors, by a few steps of gradient descent.
+    So whoever has a history can be answered, and nobody has to send one. `federate` trains it.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def draw_unmet(met, negatives, generator):
 
 @torch.no_grad()
 def federate(model, split, rounds=200, customers=100, steps=5, learning_rate=1.0, negatives=4, hidden=False, seed=0):
-    """Train a `FederatedMF` by rounds: some customers are drawn, each sends a change, and the mean of the changes is made.
+    """Train a `FederatedMF` by rounds: some customers are drawn, each sends a change, and their mean is made.
 
     With `steps=1` it is the gradient step that a server would take that had these customers' events.
 
@@ -219,7 +219,7 @@ def federate(model, split, rounds=200, customers=100, steps=5, learning_rate=1.0
         model.item.weight += mean[:, :-1]
         model.item_bias += mean[:, -1]
     if not model.item.weight.isfinite().all():
-        raise ModelError("The items' vectors are no numbers any more: try a smaller learning rate, or fewer steps at home.")
+        raise ModelError("The items' vectors are no numbers any more: try a smaller learning rate, or fewer steps.")
     model.trained_on = split.dataset.ids
     size = 4 * (model.answers().numel())
     return Travelled(rounds, customers, size, size, rounds * customers / matrix.shape[0], time.perf_counter() - begin)
@@ -230,8 +230,8 @@ def federate(model, split, rounds=200, customers=100, steps=5, learning_rate=1.0
 def read_message(change):
     """Which items somebody met, read off the change that they send: a guess for each item.
 
-    What was met pulls its vector towards the customer's, what was not pushes it away. All rows that move lie on one line, and the
-    biases say which way along it is up.
+    What was met pulls its vector towards the customer's, what was not pushes it away. All rows that move lie on one
+    line, and the biases say which way along it is up.
 
     Parameters
     ----------
@@ -258,10 +258,10 @@ def read_message(change):
 # -------------------------------------------------------------------------------------------- secure aggregation
 
 def masked(messages, seed=0):
-    """Messages that say nothing alone and whose sum is right: for each pair of senders one adds a mask, the other takes it away.
+    """Messages that say nothing alone and whose sum is right: of each pair one adds a mask, one takes it away.
 
-    Each pair draws its mask from a number that the two share. In the protocol of Bonawitz et al. they agree on it so that the
-    server does not learn it, and a sender who falls silent can be made up for; here all numbers come from one seed.
+    Each pair draws its mask from a number that the two share. In the protocol of Bonawitz et al. they agree on it so
+    that the server does not learn it, and a sender who falls silent can be made up for; here all come from one seed.
 
     Parameters
     ----------
@@ -287,7 +287,8 @@ def masked(messages, seed=0):
     messages = np.asarray(messages, dtype=np.float64)
     room = CIRCLE / 2 / PARTS_OF_ONE / len(messages)
     if not (np.abs(messages) < room).all():
-        raise ModelError(f"A message holds {np.abs(messages).max():g}; the sum of {len(messages)} fits up to {room:g} each.")
+        raise ModelError(f"A message holds {np.abs(messages).max():g}; a sum of {len(messages)} "
+                         f"fits up to {room:g} each.")
     sent = np.round(messages * PARTS_OF_ONE).astype(np.int64)
     for first in range(len(sent)):
         for second in range(first):

@@ -80,7 +80,7 @@ def test_what_is_there_is_read_and_what_is_not_is_not():
 
 
 def test_a_customer_is_never_read_by_what_was_learned_on_them():
-    noise = np.random.default_rng(0).normal(size=(200, 199))            # more than enough to learn 200 customers by heart
+    noise = np.random.default_rng(0).normal(size=(200, 199))            # enough to learn 200 customers by heart
     value = np.random.default_rng(1).integers(2, size=200)
     assert abs(attribute_auc(read_off(noise, value), value).value - 0.5) < 0.12
 
@@ -139,7 +139,7 @@ def test_who_trained_a_model_that_learned_by_heart_is_found_and_elsewhere_nobody
     model, other = rb.EASE(*sizes, l2=1.0).fit(inner), rb.EASE(*sizes, l2=1.0).fit(outer)
     assert auc(row_loss(other, matrix) - row_loss(model, matrix), inside).value > 0.9
     assert auc(returned(model, matrix) - returned(other, matrix), inside).value > 0.6
-    elsewhere = np.random.default_rng(1).random(shop.n_users) < 0.5     # a half that has nothing to do with the training
+    elsewhere = np.random.default_rng(1).random(shop.n_users) < 0.5     # a half of no meaning
     low, high = auc(row_loss(other, matrix) - row_loss(model, matrix), elsewhere).interval()
     assert low < 0.5 < high
 
@@ -151,7 +151,8 @@ def test_the_loss_of_a_row_is_what_the_model_was_trained_on(shop):
     batch = next(iter(rb.MultDAE.batches.prepare(split).epoch(10**6)))
     matrix = split.matrix()
     size = np.diff(matrix.indptr)
-    assert (row_loss(model, matrix) * size).sum() / (size > 0).sum() == pytest.approx(model.loss(batch).item(), rel=1e-5)
+    expected = pytest.approx(model.loss(batch).item(), rel=1e-5)
+    assert (row_loss(model, matrix) * size).sum() / (size > 0).sum() == expected
     ease = rb.EASE(shop.n_users, shop.n_items).fit(split)
     dense = matrix.toarray()
     assert row_loss(ease, matrix) == pytest.approx(((dense @ ease.weight.numpy() - dense) ** 2).sum(1), rel=1e-4)

@@ -1,4 +1,4 @@
-"""A promise about whole customers: what each may add, how much noise hides it, and what the best attacker still sees."""
+"""A promise about whole customers: what each may add, how much noise hides it, and what an attacker still sees."""
 
 import math
 
@@ -122,7 +122,7 @@ def test_one_gaussian_costs_what_it_costs_on_paper():
     order = np.linspace(1.1, 63, 100_000)
     paper = (order / (2 * noise**2) + np.log1p(-1 / order) - (np.log(delta) + np.log(order)) / (order - 1)).min()
     assert epsilon_of([(noise, 1.0, 1)], delta) == pytest.approx(paper, rel=2e-3)
-    assert paper < math.sqrt(2 * math.log(1.25 / delta)) / noise        # the older formula of Dwork and Roth promises less
+    assert paper < math.sqrt(2 * math.log(1.25 / delta)) / noise        # the older formula promises less
     # what holds exactly (Balle and Wang 2018) is less still
     exact = norm.cdf(1 / (2 * noise) - paper * noise) - math.exp(paper) * norm.cdf(-1 / (2 * noise) - paper * noise)
     assert exact <= delta
@@ -144,7 +144,7 @@ def test_the_noise_is_what_opacus_would_take():
 
 
 def test_the_best_attacker_sees_what_the_noise_leaves():
-    """Counts with and without a customer, told apart along that customer's row: the AUC of two bells 1 / noise apart."""
+    """Counts with and without a customer, told apart along their row: the AUC of two bells 1 / noise apart."""
     rng, noise = np.random.default_rng(0), 1.5
     matrix = (rng.random((20, 30)) < 0.3).astype(float)
     row = torch.from_numpy(matrix[0] / np.sqrt(matrix[0].sum())).float()

@@ -1,4 +1,4 @@
-"""Training without collecting: the same step as in one place, what a message tells, and sums that nobody sees the parts of."""
+"""Training without collecting: the same step as in one place, what a message tells, and sums without their parts."""
 
 import numpy as np
 import pytest

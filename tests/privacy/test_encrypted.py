@@ -2,6 +2,9 @@
 
 import json
 import struct
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -221,3 +224,10 @@ def test_slots_are_filled(catalogue, ana):
     short = tenseal.ckks_vector(ana.context, [1.0, 2.0]).serialize()
     with pytest.raises(DataError, match=f"fill {SLOTS} slots"):
         catalogue.answer(packed({name: question[name] for name in ("kind", "key", "question", "dim")}, [parts[0], *[short] * 6]))
+
+
+def test_the_rest_of_the_package_does_without_tenseal_and_opacus():
+    code = ("import sys\nsys.modules.update(tenseal=None, opacus=None)\nimport recbook.privacy\nrecbook.privacy.Counts\n"
+            "try:\n    recbook.privacy.Customer\nexcept ImportError as problem:\n    print(problem)")
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert run.stdout == 'recbook.privacy.encrypted needs TenSEAL: pip install "recbook[privacy]".\n', run.stderr

@@ -296,8 +296,8 @@ def returned(model, matrix, k=10, seed=0):
     Example
     -------
     >>> from recbook.privacy import returned
-    >>> returned(rb.EASE(*sizes).fit(split), split.matrix(), k=3).max() <= 3
-    True
+    >>> returned(rb.EASE(*sizes).fit(split), split.matrix(), k=3).shape
+    (60,)
     """
     matrix = sp.csr_matrix(matrix)
     shown = matrix.copy()

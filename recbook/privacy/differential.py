@@ -40,8 +40,14 @@ class Spent:
     rate : float
         Chance of each customer to be drawn in a step.
     clipped : float
-        Share of the customers' gradients that were cut, over all steps.
+        Share of the customers' gradients that were cut, over all steps; at once, of their rows.
     seconds : float
+
+    Example
+    -------
+    >>> from recbook.privacy import PrivateEASE
+    >>> round(PrivateEASE(*sizes, epsilon=2.0, delta=1e-3).fit(split).spent.noise, 1)
+    1.6
     """
 
     epsilon: float
@@ -96,7 +102,7 @@ def epsilon_of(history, delta, accountant="rdp"):
     -------
     >>> from recbook.privacy import epsilon_of
     >>> round(epsilon_of([(4.0, 1.0, 1)], delta=1e-5), 2)
-    1.06
+    1.01
     """
     for noise, rate, _ in history:
         refuse(delta=delta, rate=rate, noise=noise)
@@ -158,6 +164,7 @@ def noise_for(epsilon, delta, rate=1.0, steps=1, before=()):
 
 # -------------------------------------------------------------------------------------------- in steps
 
+@torch.no_grad()
 def clipped_sum(model, rows, clip, kept=None):
     """The sum of the customers' gradients of `MultDAE`, each cut to the length `clip` first.
 

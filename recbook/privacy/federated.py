@@ -38,6 +38,12 @@ class Travelled:
     passes : float
         How often a customer answered, in the mean.
     seconds : float
+
+    Example
+    -------
+    >>> from recbook.privacy import FederatedMF, federate
+    >>> federate(FederatedMF(*sizes, dim=4), split, rounds=11, customers=5).passes
+    1.0
     """
 
     rounds: int
@@ -299,7 +305,23 @@ def masked(messages, seed=0):
 
 
 def sum_of_masked(sent):
-    """The sum of the messages behind `masked` ones, all of which have come: a tensor of the shape of one."""
+    """The sum of the messages behind `masked` ones, all of which have come.
+
+    Parameters
+    ----------
+    sent : array (B, ...)
+        Where one is missing, what comes out is noise.
+
+    Returns
+    -------
+    total : tensor (...)
+
+    Example
+    -------
+    >>> from recbook.privacy import masked, sum_of_masked
+    >>> sum_of_masked(masked(torch.tensor([[1.5, 0.0], [0.5, -2.0]])))
+    tensor([ 2., -2.])
+    """
     total = sent.sum(0) % CIRCLE
     total = np.where(total >= CIRCLE // 2, total - CIRCLE, total)       # the upper half of the circle is below 0
     return torch.from_numpy(total / PARTS_OF_ONE).float()

@@ -31,9 +31,10 @@ class ShopFront:
         Whose users, histories and items these are.
     retriever : Recommender
         Its scores are products, `question(context)` times `answers()`: IALS, PureSVD, BPRMF, Item2Vec, GRU4Rec, SASRec,
-        ContentGRU.
+        ContentGRU, also that of `recbook.keras`.
     ranker : Recommender or None
-        Orders the candidates. None: they stay as they were found.
+        Orders the candidates; a hybrid, too (`Weighted` of products and `Switching` score the candidates alone). None: they
+        stay as they were found.
     candidates : int
         How many the search finds.
 
@@ -64,9 +65,10 @@ class ShopFront:
         except ImportError:
             raise ModelError("ShopFront needs faiss: pip install 'recbook[serving]'.") from None
         check("candidates", candidates)
-        self.dataset, self.retriever, self.ranker, self.candidates = dataset, retriever.eval(), ranker, candidates
-        if isinstance(ranker, torch.nn.Module):
-            ranker.eval()
+        self.dataset, self.retriever, self.ranker, self.candidates = dataset, retriever, ranker, candidates
+        for model in (retriever, ranker):
+            if isinstance(model, torch.nn.Module):
+                model.eval()
         self.log = dataset.log
         for model in (retriever, ranker):
             if getattr(model, "n_items", dataset.n_items) != dataset.n_items:
@@ -78,7 +80,7 @@ class ShopFront:
         self.popular = np.argsort(-count, kind="stable")
         self.in_stock = np.ones(dataset.n_items, dtype=bool)
         with torch.no_grad():
-            answers = retriever.answers().cpu().numpy().astype(np.float32)
+            answers = as_floats(retriever.answers())
         self.index = faiss.IndexFlatIP(answers.shape[1])                # exact; millions of items want IVF or HNSW
         self.index.add(np.ascontiguousarray(answers))
 
@@ -117,7 +119,7 @@ class ShopFront:
     @torch.no_grad()
     def search(self, context, allowed, k):
         """Items near the question that may be shown: at least k; twice as many are looked at until there are."""
-        question = self.retriever.question(context.to(device_of(self.retriever))).cpu().numpy().astype(np.float32)
+        question = as_floats(self.retriever.question(context.to(device_of(self.retriever))))
         asked = min(max(self.candidates, k), self.dataset.n_items)
         while True:
             found = self.index.search(question, asked)[1][0]
@@ -135,6 +137,11 @@ class ShopFront:
         items = torch.as_tensor(found, device=context.items.device)
         scores = torch.as_tensor(self.ranker.scores(context, items))[0].cpu().numpy()
         return found[np.argsort(-scores, kind="stable")]
+
+
+def as_floats(vectors):
+    """Vectors of PyTorch or Keras as faiss takes them."""
+    return (vectors.cpu().numpy() if isinstance(vectors, torch.Tensor) else vectors).astype(np.float32)
 
 
 def is_item(value):

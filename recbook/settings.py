@@ -31,6 +31,7 @@ COUNT, NATURAL = whole(1), whole(0)
 READS = "a whole number of at least 1, or None", lambda value: value is None or is_whole(value) and value >= 1
 NUMBER = "a number of at least 0", lambda value: is_number(value) and value >= 0
 POSITIVE = "a number above 0", lambda value: is_number(value) and value > 0
+WINDOW = "a number above 0, or None", lambda value: value is None or is_number(value) and value > 0
 SHARE = "a share of at least 0 and below 1", lambda value: is_number(value) and 0 <= value < 1
 PART = "a share of 0 to 1", lambda value: is_number(value) and 0 <= value <= 1
 SEED = "a whole number from 0 to 4294967295", lambda value: is_whole(value) and 0 <= value < 2**32
@@ -56,6 +57,7 @@ KINDS = {
     NUMBER: "learning_rate half l2 l2_item l2_user shrink unmet_weight exponent prior alpha beta width epsilon "
             "adversarial_weight zero_weight",
     POSITIVE: "temperature",
+    WINDOW: "days",
     SHARE: "dropout output_dropout id_dropout",
     FLAG: "prune behaviours pauses picture ids mixed as_coded",
     WIDTHS: "layers",

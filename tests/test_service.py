@@ -108,10 +108,10 @@ def serving(data, trained, tmp_path):
     """`serving()`: (client, service); called again, the same store is opened anew, as by another process."""
     opened = contextlib.ExitStack()
 
-    def start(name="ease", key=None, local=True, dataset=data, store=None):
+    def start(name="ease", key=None, local=True, dataset=data, store=None, **options):
         store = open_store(store or tmp_path / "store.sqlite")
         opened.callback(store.close)
-        service = Service(dataset, trained, name, store)
+        service = Service(dataset, trained, name, store, **options)
         return TestClient(create_app(service, key, local), "http://127.0.0.1", raise_server_exceptions=False), service
 
     with opened:
@@ -184,6 +184,14 @@ def test_somebody_new_is_answered(serving, data):
     client.post("/events", json={"events": [{"user": "zoe", "item": "t03"}]})
     after = client.get("/recommend?user=zoe&k=12").json()
     assert after["by"] == "model" and "t03" not in [one["item"] for one in after["items"]]
+
+
+def test_somebody_new_gets_what_was_popular_lately_where_that_is_asked_for(serving, data):
+    """In the last three seconds of the log, which ends at 5,004, user 5 met teas 7, 9 and 11; more than that met all in all."""
+    client, _ = serving(days=2.5 / 86_400)
+    assert sorted(items_of(client.get("/recommend?k=3"))) == ["t07", "t09", "t11"]
+    client, _ = serving(store=None)
+    assert sorted(items_of(client.get("/recommend?k=3"))) != ["t07", "t09", "t11"]
 
 
 def test_a_model_of_users_does_not_answer_for_somebody_new(serving):

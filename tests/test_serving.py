@@ -111,6 +111,73 @@ def test_with_all_items_as_candidates_it_ranks_as_the_model_does(name):
     assert ShopFront(data, model, model, candidates=40).recommend("user 3").tolist() == best[0].tolist()
 
 
+@pytest.mark.parametrize("parts", [{"text": "bag"}, {"text": "cnn", "ids": True}, {"text": "bag", "profile": ("age",)}])
+def test_a_keras_model_of_content_is_searched(parts):
+    """It finds what it ranks first itself, and what its twin in PyTorch finds."""
+    pytest.importorskip("keras")
+    import recbook.keras
+
+    recbook.seed_everything(0)
+    ages = pd.DataFrame({"user": [f"user {user}" for user in range(USERS)], "age": ["old", "young", "old"] * 10})
+    data = goods(users=ages)
+    options = {"categories": (), "dim": 8, "hidden": 8, "length": 3, "n_words": 300, "n_values": 5} | parts
+    model = recbook.ContentGRU(USERS, ITEMS, **options).eval()
+    model.start(recbook.everything(data))
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight)
+    twin = recbook.keras.ContentGRU(USERS, ITEMS, **options)
+    twin.from_numpy({name: value.numpy() for name, value in model.state_dict().items()})
+    context = data.history("user 3", 3)
+    np.testing.assert_allclose(twin.question(context) @ twin.answers().T, twin.scores(context), rtol=1e-4, atol=1e-4)
+    fronts = [ShopFront(data, one) for one in (twin, model)]
+    found = fronts[0].recommend("user 3").tolist()
+    ranked = np.argsort(-twin.scores(context)[0], kind="stable")
+    assert found == ranked[~np.isin(ranked, context.items)][:10].tolist()
+    for asked in (("user 3",), ("user 3", [100, 4]), ("somebody else", [100]), (None,)):
+        assert fronts[0].recommend(*asked).tolist() == fronts[1].recommend(*asked).tolist()
+    assert len(ShopFront(data, Near(), twin).recommend(None, [100], k=5)) == 5
+    assert ShopFront(data, twin, twin).recommend("user 3").tolist() == found
+
+
+class Watched:
+    """A model of which it is remembered which candidates it was asked for."""
+
+    def __init__(self, model, monkeypatch):
+        self.asked, scores = [], model.scores
+        monkeypatch.setattr(model, "scores", lambda context, items=None: self.asked.append(items) or scores(context, items))
+
+
+@pytest.mark.parametrize("kind", ["weighted", "weighted, solved at once", "half", "switching", "cascade", "newcomers"])
+def test_a_hybrid_orders_the_candidates_as_it_would_order_them_among_all(kind, monkeypatch):
+    """And products and switching are never asked for more than these."""
+    recbook.seed_everything(0)
+    data = goods()
+    split = recbook.everything(data)
+    neural, content = recbook.GRU4Rec(USERS, ITEMS, dim=8, hidden=8), recbook.SASRec(USERS, ITEMS, dim=8, length=5)
+    ease = recbook.EASE(USERS, ITEMS, l2=1.0).fit(split)
+    hybrid = {"weighted": lambda: recbook.Weighted(neural, content, 0.4),
+              "weighted, solved at once": lambda: recbook.Weighted(ease, content, 0.4),
+              "half": lambda: recbook.Weighted(neural, content, 0.9, half=2, met=[3] * USERS),
+              "switching": lambda: recbook.Switching(ease, content, enough=4),
+              "cascade": lambda: recbook.Cascade(neural, content, kept=30),
+              "newcomers": lambda: recbook.Newcomers(neural, content, np.arange(ITEMS), enough=20)}[kind]()
+    front = ShopFront(data, Near(), hybrid, candidates=40)
+    watched = Watched(neural, monkeypatch), Watched(content, monkeypatch), Watched(ease, monkeypatch)
+    for user, recent in (("user 3", []), ("user 3", [90, 91]), ("somebody else", [50, 60])):
+        shown = front.recommend(user, recent, k=12)
+        if kind in ("weighted", "half", "switching"):
+            assert all(items is not None for one in watched for items in one.asked)
+        row = data.find_user(user)
+        history = [3, 4, 5, *recent] if row is not None else recent
+        context = recbook.Context(users=None if row is None else torch.tensor([row]), items=torch.tensor([history]))
+        found = front.search(recbook.Context(items=torch.tensor([history])), ~np.isin(np.arange(ITEMS), history), 12)
+        with torch.no_grad():
+            whole = hybrid.scores(context)[0].numpy()
+        for one in watched:
+            one.asked.clear()
+        assert shown.tolist() == found[np.argsort(-whole[found], kind="stable")][:12].tolist()
+
+
 @pytest.mark.parametrize("name", ["ials", "pure-svd"])
 def test_closed_forms_are_searched_too(name):
     data = goods()

@@ -15,6 +15,8 @@ def add_to(commands):
     command.add_argument("--store", metavar="WHERE", help="a file of SQLite (default: RUN.sqlite), or redis://host:port/number")
     command.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1, for this machine alone")
     command.add_argument("--port", type=port, default=8000, help="default: 8000; 0 takes a free one")
+    command.add_argument("--popular-days", type=positive(float), metavar="DAYS",
+                         help="somebody new gets what was popular in the last DAYS of the data (default: in all of them)")
     command.add_argument("--trial", metavar="NAME", help="try this run, which stands beside RUN: it goes back by itself if it is worse")
     command.add_argument("--share", type=float, default=0.1, help="of the users in the trial (default: 0.1)")
     command.add_argument("--looks", type=positive(int), default=5, help="how often the trial is looked at (default: 5)")
@@ -56,7 +58,7 @@ def serve(args):
         folder = Path(folder).resolve()
         store = open_store(args.store or f"{folder}.sqlite")
         opened.callback(store.close)
-        service = Service(dataset, folder.parent, folder.name, store)
+        service = Service(dataset, folder.parent, folder.name, store, args.popular_days)
         if args.trial is not None:
             service.watch.start(args.trial, args.share, args.looks, args.customers)
         versions = ", ".join(f"{version.name} ({version.share:g})" for version in service.versions.now)

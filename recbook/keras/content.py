@@ -124,17 +124,17 @@ class ContentGRU(LayeredModel):
             self.known_of_user.assign(known)
         return self
 
-    def vectors(self):
-        """q_i of all items: (N, D)."""
+    def vectors(self, items=None):
+        """q_i of all items, (N, D), or of those whose numbers are given, (C, D)."""
         parts = []
         if self.categories:
-            parts.append(self.category(self.values))
+            parts.append(self.category(rows(self.values, items)))
         if self.text:
-            parts.append(self.reader(self.tokens))
+            parts.append(self.reader(rows(self.tokens, items)))
         if self.picture:
-            parts.append(self.eye(self.pictures))
+            parts.append(self.eye(rows(self.pictures, items)))
         if self.ids:
-            parts.append(self.id_dropout(self.item))
+            parts.append(rows(self.id_dropout(self.item), items))
         return sum(parts[1:], start=ops.convert_to_tensor(parts[0]))
 
     def states(self, context, vectors):
@@ -155,10 +155,30 @@ class ContentGRU(LayeredModel):
         context = fields(checked(context, self.n_items, self.length))
         (items,) = arrays(items)
         vectors = self.vectors()
+        return ops.convert_to_numpy(products(self.asked(context, vectors), vectors, items))
+
+    def asked(self, context, vectors):
+        """What each case asks: (B, D)."""
         states = self.states(context, vectors)
         begun = (context["items"] >= 0).any(axis=1, keepdims=True)
-        question = ops.where(begun, last(states, context["items"]), self.output_layer.bias + self.of_user(context))
-        return ops.convert_to_numpy(products(question, vectors, items))
+        return ops.where(begun, last(states, context["items"]), self.output_layer.bias + self.of_user(context))
+
+    def question(self, context):
+        """What each case asks, an array (B, D): score = question . answer. Only the vectors of what was met are made."""
+        context = fields(checked(context, self.n_items, self.length))
+        items = context["items"]
+        met, place = np.unique(np.maximum(items, 0), return_inverse=True)
+        context["items"] = np.where(items < 0, -1, place.reshape(items.shape))
+        return ops.convert_to_numpy(self.asked(context, self.vectors(met)))
+
+    def answers(self):
+        """What each item answers to a `question`: an array (N, D)."""
+        return ops.convert_to_numpy(self.vectors())
+
+    @property
+    def knows_users(self):
+        """Whether it has something of each user, and so cannot answer for a new one."""
+        return bool(self.profile)
 
     def call(self, batch, training=False):      # Keras hands `training` on to Dropout
         vectors = self.vectors()

@@ -5,6 +5,10 @@ switching, cascade. (Feature combination, one network for ids and content, is `C
 
 Scores of two models have no common unit: before they are mixed, each case's are brought to mean 0 and deviation 1 over
 all items; `Newcomers` brings them to chances.
+
+Asked for a few candidates, as behind a search, `Switching` scores these alone, and so does `Weighted` where a part's
+scores are products: question . answer has mean and deviation in closed form. Of other parts, and in the other kinds, a
+candidate's score depends on those of all items, and all are made.
 """
 
 import math
@@ -12,7 +16,7 @@ import math
 import torch
 
 from recbook.errors import ModelError
-from recbook.models.base import Recommender, select
+from recbook.models.base import Recommender, products, select
 
 
 class Hybrid(Recommender):
@@ -23,16 +27,39 @@ class Hybrid(Recommender):
         for model in (first, second):
             if not hasattr(model, "scores"):
                 raise ModelError(f"A {type(self).__name__} is made of two models, not of a {type(model).__name__}.")
-        self.first, self.second = first, second
+        self.first, self.second, self.kept = first, second, {}
         self.reads = None if None in (first.reads, second.reads) else max(first.reads, second.reads)
 
     @property
     def config(self):
         raise ModelError(f"A {type(self).__name__} is made of two models: save each of them by itself.")
 
-    def both(self, context):
-        """The scores of both models for all items, standardised: two of (B, N)."""
-        return [standardised(torch.as_tensor(model.scores(context))) for model in (self.first, self.second)]
+    def both(self, context, items=None):
+        """The scores of both models, standardised over all items: two of (B, N), or (B, C) for candidates."""
+        return [self.standard(part, context, items) for part in ("first", "second")]
+
+    def standard(self, part, context, items):
+        """The standardised scores of one part: of the candidates alone, if they are products."""
+        model = getattr(self, part)
+        try:
+            question = None if items is None else model.question(context)
+        except (AttributeError, ModelError):                            # no products; Keras's others have no question
+            question = None
+        if not isinstance(question, torch.Tensor):
+            return select(standardised(torch.as_tensor(model.scores(context))), items)
+        answers, mean, covariance = self.answers_of(part, model)
+        spread = ((question @ covariance) * question).sum(1, keepdim=True).clamp(min=0).sqrt()          # (B, 1)
+        return (products(question, answers, items) - question @ mean[:, None]) / spread.clamp(min=1e-9)
+
+    @torch.no_grad()
+    def answers_of(self, part, model):
+        """A part's answers (N, D), their mean (D,) and covariance (D, D), kept for as long as no weight changes."""
+        state = [(tensor.data_ptr(), tensor._version) for tensor in model.state_dict().values()]
+        if part not in self.kept or self.kept[part][0] != state:
+            answers = model.answers()
+            centred = answers - answers.mean(0)
+            self.kept[part] = state, (answers, answers.mean(0), centred.T @ centred / len(answers))
+        return self.kept[part][1]
 
 
 class Weighted(Hybrid):
@@ -74,13 +101,15 @@ class Weighted(Hybrid):
         """The weight of the first model: a number, or (B, 1)."""
         if not self.half:
             return self.weight
+        if context.users is None:                                       # somebody new: the first has seen nothing of them
+            return 0.0
         known = self.met[context.users][:, None]
         return self.weight * known / (known + self.half)
 
     def scores(self, context, items=None):
-        first, second = self.both(context)
+        first, second = self.both(context, items)
         share = self.share(context)
-        return select(share * first + (1 - share) * second, items)
+        return share * first + (1 - share) * second
 
 
 class Switching(Hybrid):
@@ -112,9 +141,9 @@ class Switching(Hybrid):
         self.reads = self.reads if self.reads is None else max(self.reads, enough)
 
     def scores(self, context, items=None):
-        first, second = self.both(context)
+        first, second = (torch.as_tensor(model.scores(context, items)) for model in (self.first, self.second))
         known = (context.items >= 0).sum(1, keepdim=True)
-        return select(torch.where(known >= self.enough, first, second), items)
+        return torch.where(known >= self.enough, first, second)
 
 
 class Newcomers(Hybrid):

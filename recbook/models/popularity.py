@@ -2,7 +2,10 @@
 
 import torch
 
+from recbook.errors import ModelError
 from recbook.models.base import Recommender, select
+
+DAY = 86_400        # seconds
 
 
 class Popularity(Recommender):
@@ -11,11 +14,13 @@ class Popularity(Recommender):
     Parameters
     ----------
     n_users, n_items : int
+    days : float or None
+        Only interactions of the last so many days before the last one of the training count; None: all of them.
 
     Raises
     ------
     ModelError
-        A setting that cannot be.
+        A setting that cannot be; `days` where the data have no times.
 
     Example
     -------
@@ -24,13 +29,18 @@ class Popularity(Recommender):
     tensor([[3., 3., 2., 1.]])
     """
 
-    def __init__(self, n_users, n_items):
+    def __init__(self, n_users, n_items, days=None):
         super().__init__()
-        self.n_users, self.n_items = n_users, n_items
+        self.n_users, self.n_items, self.days = n_users, n_items, days
         self.register_buffer("count", torch.zeros(n_items))
 
     def fit(self, split):
-        items = torch.tensor(split.train["item"].to_numpy())
+        train = split.train
+        if self.days is not None:
+            if not split.dataset.clock:
+                raise ModelError(f"days={self.days}: {split.dataset.name} has no times; leave days out to count all.")
+            train = train[train["timestamp"] > train["timestamp"].max() - DAY * self.days]
+        items = torch.tensor(train["item"].to_numpy())
         self.count.copy_(torch.bincount(items, minlength=self.n_items))
         return self
 

@@ -3,19 +3,20 @@
 import numpy as np
 import torch
 
-from recbook.data.splits import BEHAVIOUR_CODES, Context
+from recbook.data.splits import BEHAVIOUR_CODES, Context, everything
+from recbook.models import Popularity
 
 
 class Ranking:
     """Lists from a model, or by popularity for somebody of whom it knows nothing.
 
     dataset : Dataset   histories begin with its log, and go on with events
+    days : float or None   popularity counts the last so many days of the log; None: all of it
     """
 
-    def __init__(self, dataset):
+    def __init__(self, dataset, days=None):
         self.dataset, self.log = dataset, dataset.log
-        count = np.bincount(dataset.interactions["item"], minlength=dataset.n_items)
-        self.popularity = torch.from_numpy(count).float()
+        self.popularity = Popularity(dataset.n_users, dataset.n_items, days).fit(everything(dataset)).count
 
     def best(self, model, row, met, now, sold_out, k):
         """The best k numbers of items, and whether the "model" or "popularity" chose them.

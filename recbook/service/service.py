@@ -25,10 +25,12 @@ class Service:
     name : str
         The run that answers first, where the store does not say otherwise.
     store : Store
+    days : float or None
+        Somebody of whom nothing is known gets what was popular in the last so many days of the data; None: in all of them.
     """
 
-    def __init__(self, dataset, runs, name, store):
-        self.store, self.names, self.ranking = store, Names(dataset), Ranking(dataset)
+    def __init__(self, dataset, runs, name, store, days=None):
+        self.store, self.names, self.ranking = store, Names(dataset), Ranking(dataset, days)
         self.dataset = dataset
         kept = store.get("data")
         if kept not in (None, dataset.name):

@@ -12,6 +12,7 @@ from torch.testing import assert_close
 import recbook
 from recbook.data.splits import Context
 from recbook.errors import ModelError
+from recbook.models.base import select
 from recbook.models.hybrid import Cascade, Newcomers, Switching, Weighted, standardised
 
 
@@ -25,7 +26,7 @@ class Given(recbook.Recommender):
         self.known, self.as_array = torch.tensor(scores, dtype=torch.float64), as_array
 
     def scores(self, context, items=None):
-        known = self.known.expand(len(context), -1)
+        known = select(self.known.expand(len(context), -1), items)
         return known.numpy() if self.as_array else known
 
 
@@ -53,7 +54,7 @@ def test_newcomers_share_what_is_theirs():
 
 def test_switching_takes_one_or_the_other():
     scores = Switching(FIRST, SECOND, enough=2).scores(HISTORIES)
-    assert_close(scores, torch.tensor([[-1.0, -1, 1, 1], [-1, 1, -1, 1], [-1, 1, -1, 1]]).double())
+    assert_close(scores, torch.tensor([[0.0, 0, 10, 10], [-1, 1, -1, 1], [-1, 1, -1, 1]]).double())
 
 
 def test_a_cascade_orders_the_best_of_the_first_by_the_second():
@@ -91,6 +92,28 @@ def test_candidates_have_the_scores_they_have_among_all(hybrid, items):
     else:
         expected = everything[:, items] if items.ndim == 1 else everything.gather(1, items)
         assert_close(hybrid.scores(HISTORIES, items), expected)
+
+
+def test_a_weighted_hybrid_of_products_makes_the_scores_of_the_candidates_alone(monkeypatch):
+    """The same numbers as among all items, before and after a weight has changed, and no part is asked of all."""
+    recbook.seed_everything(0)
+    parts = recbook.GRU4Rec(3, 50, dim=8, hidden=8).eval(), recbook.BPRMF(3, 50, dim=6)
+    hybrid, some = Weighted(*parts, weight=0.3), torch.tensor([4, 40, 7])
+    with torch.no_grad():
+        for change in (1, 3):
+            parts[1].item.weight.mul_(change)
+            whole = hybrid.scores(HISTORIES)
+            with monkeypatch.context() as patch:
+                for part in parts:
+                    patch.setattr(part, "scores", None)
+                assert_close(hybrid.scores(HISTORIES, some), whole[:, some])
+                each = some[torch.tensor([[0, 1], [2, 0], [1, 1]])]
+                assert_close(hybrid.scores(HISTORIES, each), whole.gather(1, each))
+
+
+def test_of_somebody_new_the_first_has_seen_nothing():
+    new = Context(items=torch.tensor([[1, 2]]))
+    assert_close(Weighted(FIRST, SECOND, 1.0, half=1, met=[1, 0, 3]).scores(new), standardised(SECOND.known[None]))
 
 
 def test_a_part_may_answer_with_an_array_as_a_keras_model_does():

@@ -31,6 +31,31 @@ def test_an_item_that_was_never_met_has_count_zero_at_the_end_of_the_catalogue()
     assert recbook.Popularity(1, 3).fit(split).count.tolist() == [1, 0, 0]
 
 
+def test_a_window_counts_only_the_last_days():
+    """The last event is at day 10: three days reach back to after day 7."""
+    day = 86_400
+    log = recbook.from_frame(pd.DataFrame(
+        [("u", "a", 0), ("u", "a", 7 * day), ("v", "b", 7 * day + 1), ("v", "a", 8 * day), ("w", "b", 9 * day), ("w", "c", 10 * day)],
+        columns=["user", "item", "when"]), timestamp="when")
+    split, sizes = recbook.everything(log), (log.n_users, log.n_items)
+
+    def count(days):
+        found = recbook.Popularity(*sizes, days=days).fit(split).count.tolist()
+        return dict(zip(log.ids.items, found))
+
+    assert count(3) == {"a": 1, "b": 2, "c": 1}
+    assert count(0.5) == {"a": 0, "b": 0, "c": 1}
+    assert count(None) == count(11) == {"a": 3, "b": 2, "c": 1}
+
+
+def test_a_window_needs_times_and_a_length():
+    order_only = recbook.everything(recbook.from_frame({"user": ["u", "u"], "item": ["a", "b"]}))
+    with pytest.raises(recbook.errors.ModelError, match="days=3: .* has no times"):
+        recbook.Popularity(1, 2, days=3).fit(order_only)
+    with pytest.raises(recbook.errors.ModelError, match="days=0: a number above 0, or None"):
+        recbook.Popularity(1, 2, days=0)
+
+
 def counted(reads=None):
     """Item 3 is the most popular, then 1, then 0 and 2; the item 4 is never met."""
     frame = pd.DataFrame([(0, 3), (0, 1), (1, 3), (1, 1), (2, 3), (2, 0), (2, 2)], columns=["user", "item"])

@@ -108,10 +108,10 @@ def serving(data, trained, tmp_path):
     """`serving()`: (client, service); called again, the same store is opened anew, as by another process."""
     opened = contextlib.ExitStack()
 
-    def start(name="ease", key=None, local=True, dataset=data, store=None, **options):
+    def start(name="ease", key=None, local=True, dataset=data, store=None, runs=trained, **options):
         store = open_store(store or tmp_path / "store.sqlite")
         opened.callback(store.close)
-        service = Service(dataset, trained, name, store, **options)
+        service = Service(dataset, runs, name, store, **options)
         return TestClient(create_app(service, key, local), "http://127.0.0.1", raise_server_exceptions=False), service
 
     with opened:
@@ -192,6 +192,158 @@ def test_somebody_new_gets_what_was_popular_lately_where_that_is_asked_for(servi
     assert sorted(items_of(client.get("/recommend?k=3"))) == ["t07", "t09", "t11"]
     client, _ = serving(store=None)
     assert sorted(items_of(client.get("/recommend?k=3"))) != ["t07", "t09", "t11"]
+
+
+@pytest.fixture(scope="module")
+def profiled(tmp_path_factory):
+    """Six people of two ages and two cities, and a run that reads them: (data, folder, model)."""
+    import pandas as pd
+
+    people = pd.DataFrame({"who": [f"u{user}" for user in range(6)], "age": ["young", "young", "old", "old", None, "old"],
+                           "city": ["Essen", "Accra|Essen", "Accra", "Accra", "Essen", "Essen"]})
+    data = tea_shop(users=people)
+    folder = tmp_path_factory.mktemp("profiled")
+    model = rb.ContentGRU(6, 12, dim=4, hidden=4, length=4, text="bag", categories=(), profile=("age", "city"), n_values=8, n_words=20)
+    with torch.no_grad():
+        model.user.weight.normal_(generator=torch.Generator().manual_seed(0))
+    keep_run(model, data, folder / "content")
+    keep_run(rb.EASE(6, 12), data, folder / "ease")
+    return data, folder, model
+
+
+LAPSANG = {"item": "t12", "about": {"title": "Darjeeling Lapsang"}}
+
+
+def test_a_new_item_enters_while_the_service_runs_and_stays(serving, profiled):
+    """It is ranked by its words, and can be sold out and met; a service that starts anew knows it."""
+    data, folder, model = profiled
+    client, service = serving("content", dataset=data, runs=folder)
+    before = items_of(client.get("/recommend?user=u0&k=20"))
+    assert client.put("/items", json={"items": [LAPSANG]}).json() == {"added": 1, "known": 0, "items": 13}
+    assert client.put("/items", json={"items": [LAPSANG]}).json() == {"added": 0, "known": 1, "items": 13}
+    with torch.no_grad():
+        question, answers = model.eval().question(data.history("u0")), model.answers()
+        alone = model.reader(model.tokens[TITLES.index("Darjeeling")][None])    # "Lapsang" is no word that it knows
+    scores = dict(zip(TEAS, (answers @ question[0]).tolist())) | {"t12": float(alone[0] @ question[0])}
+    expected = sorted([*before, "t12"], key=scores.get, reverse=True)
+    assert items_of(client.get("/recommend?user=u0&k=20")) == expected
+    client, service = serving("content", dataset=data, runs=folder)
+    assert items_of(client.get("/recommend?user=u0&k=20")) == expected
+    assert "t12" in items_of(client.get("/recommend?k=20&age=old")) and items_of(client.get("/recommend?k=20"))[-1] == "t12"
+    assert client.post("/events", json={"events": [{"user": "u0", "item": "Darjeeling Lapsang"}]}).json()["accepted"] == 1
+    assert "t12" not in items_of(client.get("/recommend?user=u0&k=20"))
+    assert client.put("/stock", json={"stock": [{"item": "t12", "in_stock": False}]}).json() == {"sold_out": 1}
+    assert "t12" not in items_of(client.get("/recommend?user=u1&k=20"))
+    assert client.get("/ready").json()["items"] == 13
+
+
+def test_no_request_is_dropped_while_items_are_put(serving, profiled):
+    """Each answer holds the items of the data, and those of a first part of the ones that were put that are in stock."""
+    data, folder, _ = profiled
+    client, service = serving("content", dataset=data, runs=folder)
+    answers, done = [], threading.Event()
+
+    def ask():
+        while not done.is_set():
+            answers.append(client.get("/recommend?k=100&age=old"))
+
+    askers = [threading.Thread(target=ask) for _ in range(3)]
+    for asker in askers:
+        asker.start()
+    for number in range(12, 20):
+        put = client.put("/items", json={"items": [{"item": f"t{number}", "about": {"title": f"Assam {number}"}}]})
+        assert put.json()["items"] == number + 1
+        client.put("/stock", json={"stock": [{"item": f"t{number}", "in_stock": number % 2 == 0}]})
+    done.set()
+    for asker in askers:
+        asker.join()
+    assert len(answers) > 3
+    for answer in answers:
+        shown = {int(item[1:]) for item in items_of(answer)}
+        assert set(range(12)) | {number for number in range(12, max(shown)) if number % 2 == 0} <= shown
+
+
+def test_a_version_that_cannot_place_new_items_does_not_get_any(serving, profiled):
+    data, folder, _ = profiled
+    client, service = serving("ease", dataset=data, runs=folder)
+    refused(client.put("/items", json={"items": [LAPSANG]}), 422, "ease cannot place an item that nobody has met")
+    assert service.store.items() == [] and client.get("/ready").json()["items"] == 12
+    client.post("/versions", json={"name": "content"})
+    assert client.put("/items", json={"items": [LAPSANG]}).json()["added"] == 1
+    with pytest.warns(UserWarning, match="it cannot rank them"):        # it answers, and never shows the new one
+        client.post("/versions", json={"name": "ease"})
+        found = items_of(client.get("/recommend?user=u0&k=20"))
+    assert found and "t12" not in found
+
+
+@pytest.mark.parametrize("change, why", [
+    ({"item": "t03"}, "'t03' is in the catalogue already"), ({"item": 12}, "12 is no id of teas: its items' ids are text"),
+    ({"about": {"colour": "red"}}, "colour is nothing that teas says of its items; it says title"),
+    ({"about": {"title": 3}}, "items[0].about.title"), ({"about": {"title": "x" * 10_001}}, "items[0].about.title"),
+    ({"picture": "AAAA"}, "no picture file in base64"), ({"words": "x"}, "items[0].words is no field")])
+def test_an_item_that_cannot_be(serving, profiled, change, why):
+    data, folder, _ = profiled
+    client, service = serving("content", dataset=data, runs=folder)
+    refused(client.put("/items", json={"items": [LAPSANG | change]}), 422, why)
+    assert client.put("/items", json={"items": [LAPSANG]}).json()["added"] == 1
+    refused(client.put("/items", json={"items": [LAPSANG | {"about": {"title": "Other"}}]}), 422, "is in the catalogue already")
+    assert len(service.store.items()) == 1
+    client, _ = serving("content", dataset=data, runs=folder, key="a key of some length")
+    refused(client.put("/items", json={"items": [LAPSANG]}), 401, "a key is needed")
+
+
+def test_a_new_item_with_a_picture_has_the_vector_of_its_picture(serving, tmp_path):
+    """A PNG of one grey, put and read again after a start, against the model's own eye."""
+    image = pytest.importorskip("PIL.Image")
+    import base64
+    import io
+    from dataclasses import replace
+
+    import numpy as np
+
+    images = np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3)).astype(np.uint8)
+    data = replace(tea_shop(), make_images=lambda: images)
+    model = rb.ContentGRU(6, 12, dim=4, hidden=4, length=4, categories=(), picture=True)
+    keep_run(model, data, tmp_path / "pictures")
+    file = io.BytesIO()
+    image.new("RGB", (64, 64), (90, 90, 90)).save(file, "png")
+    one = {"item": "t12", "about": {"title": "Grey"}, "picture": base64.b64encode(file.getvalue()).decode()}
+    client, _ = serving("pictures", dataset=data, runs=tmp_path)
+    assert client.put("/items", json={"items": [one]}).json()["added"] == 1
+    for _ in range(2):
+        client, service = serving("pictures", dataset=data, runs=tmp_path)
+        assert "t12" in items_of(client.get("/recommend?user=u0&k=20"))
+        (placed,) = service.catalogue.models.values()
+        with torch.no_grad():
+            expected = model.eval().eye(torch.full((1, 3, 32, 32), 90, dtype=torch.uint8))[0]
+            torch.testing.assert_close(placed.vectors()[12], expected)
+
+
+@pytest.mark.parametrize("met", [[], ["t03", "t05"]])
+def test_somebody_new_is_answered_by_their_profile(serving, profiled, met):
+    """As a customer of the data with that profile, if they had met as much: user 0 is young and of Essen."""
+    data, folder, model = profiled
+    client, _ = serving("content", dataset=data, runs=folder)
+    asked = [("recent", one) for one in met]
+    answer = client.get("/recommend", params=[("user", "zoe"), ("k", 12), ("age", "young"), ("city", "Essen"), *asked]).json()
+    assert answer["by"] == "model"
+    numbers = torch.tensor([[TEAS.index(one) for one in met]], dtype=torch.long)
+    expected = model.eval().top(rb.Context(users=torch.tensor([0]), items=numbers), 12 - len(met), numbers)[0][0]
+    assert [one["item"] for one in answer["items"]] == [TEAS[item] for item in expected]
+    old = client.get("/recommend", params=[("k", 12), ("age", "old"), *asked]).json()
+    assert old["by"] == "model" and old["items"] != answer["items"]
+    known = items_of(client.get("/recommend?user=u0&k=12"))             # whom the data know needs no introduction
+    assert items_of(client.get("/recommend?user=u0&k=12&age=old")) == known
+    assert client.get("/recommend?user=zoe").json()["by"] == "popularity"
+
+
+def test_a_profile_that_cannot_be_and_a_model_that_reads_none(serving, profiled):
+    data, folder, _ = profiled
+    client, service = serving("ease", dataset=data, runs=folder)
+    refused(client.get("/recommend?agee=old"), 422, "agee is no field", "age, city")
+    refused(client.get("/recommend?age=ancient"), 422, "age: 'ancient' is none of old, young")
+    assert service.store.impressions() == []
+    assert client.get("/recommend?age=old").json()["by"] == "popularity"
 
 
 def test_a_model_of_users_does_not_answer_for_somebody_new(serving):
@@ -286,6 +438,17 @@ def test_a_store_keeps_what_it_was_told(address):
     again = open_store(address)
     assert again.sold_out() == {"tea", "pot"} and again.impressions() == [shown]
     assert again.get("versions") == {"now": [1, "é"]} and again.get("nothing", 3) == 3 and len(again.history("ann")) == 3
+    again.close()
+
+
+def test_a_store_keeps_new_items_in_their_order(address):
+    store = open_store(address)
+    assert store.items() == []
+    store.add_items([{"item": "b", "about": {"title": "é"}}, {"item": 7}])
+    store.add_items([{"item": "a", "picture": None}])
+    store.close()
+    again = open_store(address)
+    assert [one["item"] for one in again.items()] == ["b", 7, "a"] and again.items()[0]["about"] == {"title": "é"}
     again.close()
 
 

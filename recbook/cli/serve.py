@@ -35,7 +35,8 @@ def serve(args):
     """Answer requests for recommendations, and keep what users then do.
 
     RUN is the latest one when it is left out. The store keeps events, stock, the lists that were shown and which
-    versions answer: a service that is started anew goes on where it was. A version is a run beside RUN.
+    versions answer: a service that is started anew goes on where it was. A version is a run beside RUN. PUT /items takes
+    new items, where the models can place them; GET /recommend?age=... says who somebody new is.
 
     Example: recbook serve runs/shop-ease
     With --trial another run answers a share of the users. What became of its lists is compared with what became of the

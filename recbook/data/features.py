@@ -46,8 +46,8 @@ def texts(frame, columns, name):
     return filled.agg(" ".join, axis=1).tolist()
 
 
-def categories(frame, columns, size, name):
-    """Which of the `size` most frequent values each row has: (array (N, size) of 0 and 1, the values' names).
+def categories(frame, columns, size, name, names=None):
+    """Which of the `size` most frequent values each row has, or of those named: (array (N, size) of 0 and 1, their names).
 
     A value is the elements of a tuple, or a text whose parts stand between "|" or commas without a space:
     "Comedy|Drama". Where a row has none, or none of the most frequent, all is 0.
@@ -59,10 +59,11 @@ def categories(frame, columns, size, name):
         refuse_measurements(frame[column], column, name)
     values = [[f"{column}: {part}" for column in known for part in parts_of(row[column])]
               for row in frame[known].to_dict("records")]
-    count = Counter(value for row in values for value in row)
-    if not count:
-        raise DataError(f"{name}: nothing stands in the column{'s' * (len(known) > 1)} {', '.join(known)}.")
-    names = sorted(count, key=lambda value: (-count[value], value))[:size]
+    if names is None:
+        count = Counter(value for row in values for value in row)
+        if not count:
+            raise DataError(f"{name}: nothing stands in the column{'s' * (len(known) > 1)} {', '.join(known)}.")
+        names = sorted(count, key=lambda value: (-count[value], value))[:size]
     place = {value: number for number, value in enumerate(names)}
     matrix = np.zeros((len(frame), size), dtype=np.float32)
     for row, own in enumerate(values):

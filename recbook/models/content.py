@@ -8,6 +8,8 @@ Differs from the papers: an item's vector is the sum of its parts; a few small l
 rest; cross-entropy over the items that were for sale at that moment, from the first day on which somebody met them.
 """
 
+import copy
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -129,6 +131,34 @@ class ContentGRU(Recommender):
             values, _ = features.categories(dataset.users, self.profile, self.n_values, dataset.name)
             self.known_of_user.copy_(torch.from_numpy(values))
 
+    def place(self, dataset):
+        """The same weights among items that have grown: an item's words, values and picture are read as in training."""
+        ours = {what: dataset.ids.numbers(what) for what in ("items", "users")}
+        items, users = ([ours[what].get(one, -1) for one in getattr(self.trained_on, what)] for what in ("items", "users"))
+        if -1 in items or self.profile and -1 in users:                 # the words of all are needed to number them as then
+            return None
+        found = type(self)(**self.config | {"n_users": dataset.n_users, "n_items": dataset.n_items})
+        own = {"since": torch.full((dataset.n_items,), features.NEVER)}
+        own["since"][items] = self.since.cpu()
+        if self.categories:
+            own["values"] = read_again(dataset.items, items, self.categories, self.n_values, dataset.name)
+        if self.text:
+            texts = features.texts(dataset.items, features.TEXT, dataset.name)
+            vocabulary = features.vocabulary([texts[row] for row in items], self.n_words)
+            own["tokens"] = torch.from_numpy(features.tokens(texts, vocabulary, self.words))
+        if self.picture:
+            own["pictures"] = torch.from_numpy(features.pictures(dataset)).permute(0, 3, 1, 2)
+        if any((own[name][items] != getattr(self, name).cpu()).any() for name in own):
+            return None                                                 # what the items are has changed since
+        if self.ids:
+            own["item.weight"] = self.item.weight.new_zeros(dataset.n_items, self.dim)
+            own["item.weight"][items] = self.item.weight.detach()
+        if self.profile:
+            own["known_of_user"] = read_again(dataset.users, users, self.profile, self.n_values, dataset.name)
+        found.to(self.output.weight).load_state_dict(self.state_dict() | own)
+        found.trained_on = dataset.ids
+        return found.train(self.training)
+
     def vectors(self):
         """q_i of all items: (N, D)."""
         parts = []
@@ -157,6 +187,15 @@ class ContentGRU(Recommender):
             raise ModelError("The model reads the user's profile: context.users is missing.")
         return self.user(rows(self.known_of_user, context.users))
 
+    def introduce(self, known):
+        """The same model for one user who is new, and is asked for as user 0. known : (n_values,), a row of `known_of_user`."""
+        with torch.no_grad():
+            self.answers()                                              # made once, not for each who is new
+        found = copy.copy(self)                                         # the weights are these, not others like them
+        found._buffers = self._buffers | {"known_of_user": known[None]}
+        found.n_users = 1
+        return found
+
     def scores(self, context, items=None):
         return products(self.question(context), self.answers(), items)
 
@@ -182,7 +221,8 @@ class ContentGRU(Recommender):
         """
         if torch.is_grad_enabled():
             return self.vectors()
-        state = [(tensor.data_ptr(), tensor._version) for tensor in self.state_dict().values()]
+        state = [(tensor.data_ptr(), tensor._version) for name, tensor in self.state_dict().items()
+                 if name != "known_of_user"]                            # who asks changes no item
         if self.kept is None or self.kept[0] != state:
             self.kept = state, self.vectors()
         return self.kept[1]
@@ -271,6 +311,12 @@ class PictureCNN(nn.Module):
 
 READERS = {"bag": BagOfWords, "cnn": TextCNN, "lstm": TextLSTM,
            "bilstm": lambda n_words, dim: TextLSTM(n_words, dim, bidirectional=True)}
+
+
+def read_again(frame, old, columns, size, name):
+    """The values of all rows, told apart as they were when there were but the `old` ones: (N, size)."""
+    _, names = features.categories(frame.iloc[old], columns, size, name)
+    return torch.from_numpy(features.categories(frame, columns, size, name, names)[0])
 
 
 def counts(tokens, n_words):

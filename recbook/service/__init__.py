@@ -3,6 +3,7 @@
     app.py         the addresses, and what they say to bad requests
     bodies.py      what requests may hold
     service.py     what is done, in the source's ids
+    catalogue.py   the items of the data, and those that were put since
     ranking.py     from what somebody met to a list
     names.py       ids and titles, in both directions
     versions.py    which model answers whom; loading another; going back

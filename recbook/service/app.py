@@ -1,8 +1,10 @@
 """The addresses of the service, and what they say to bad requests.
 
     GET  /recommend?user=42&k=10&recent=Heat     a list, and the version that made it
+    GET  /recommend?age=under 30&city=Essen      for somebody new: columns of the data's users
     POST /events                                 what happened: kept when the answer comes
     PUT  /stock                                  what is sold out, or there again
+    PUT  /items                                  what is new: its words, category, picture
     GET  /versions   POST /versions   POST /versions/back
     GET  /health  /ready  /metrics
 
@@ -20,7 +22,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 from recbook.errors import RecbookError
-from recbook.service.bodies import Events, NewVersion, Stock, Text, sentence
+from recbook.service.bodies import Events, NewItems, NewVersion, Stock, Text, sentence
 from recbook.service.guards import LimitedBodies, LocalHosts
 from recbook.service.metrics import Metrics, Timed
 from recbook.service.store import StoreError
@@ -28,7 +30,7 @@ from recbook.service.store import StoreError
 MOST = 1_000        # items in one list
 SAID = {
     400: "The body is no JSON that can be read.",
-    404: "There is no such address: see /recommend, /events, /stock, /versions.",
+    404: "There is no such address: see /recommend, /events, /stock, /items, /versions.",
     405: "This address does not take that method.",
 }
 
@@ -52,10 +54,11 @@ def create_app(service, key=None, local=True):
     writes = {"dependencies": [Depends(may_write)]}
 
     @app.get("/recommend")
-    def recommend(user: Text | None = None, k: Annotated[int, Query(ge=1, le=MOST)] = 10,
+    def recommend(request: Request, user: Text | None = None, k: Annotated[int, Query(ge=1, le=MOST)] = 10,
                   recent: Annotated[list[Text] | None, Query(max_length=MOST)] = None):
-        """The best k items for a user, or for somebody who has just met `recent`."""
-        answer = service.recommend(user, k, recent or ())
+        """The best k items for a user, or for somebody who has just met `recent`; what else is said is their profile."""
+        profile = {name: value for name, value in request.query_params.items() if name not in ("user", "k", "recent")}
+        answer = service.recommend(user, k, recent or (), profile)
         metrics.shown(answer)
         return answer
 
@@ -70,6 +73,12 @@ def create_app(service, key=None, local=True):
     def stock(body: Stock):
         """Say what is in stock: what is not is shown to nobody."""
         return {"sold_out": service.set_stock({one.item: one.in_stock for one in body.stock})}
+
+    @app.put("/items", **writes)
+    def items(body: NewItems):
+        """Take what is new into the catalogue, where the models can place it. What was told before is known."""
+        new = service.put_items([one.model_dump() for one in body.items])
+        return {"added": new, "known": len(body.items) - new, "items": service.dataset.n_items}
 
     @app.get("/stock")
     def sold_out():

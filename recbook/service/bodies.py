@@ -10,6 +10,7 @@ from recbook.data.dataset import BEHAVIOURS
 LARGEST = 1_000_000     # bytes of a body
 MANY = 1_000            # events, or items, in a body
 LONGEST = 200           # characters of an id or a title
+WORDS = 10_000          # characters of what is said of an item
 
 
 def an_id(value):
@@ -73,6 +74,23 @@ class Stock(Body):
     """Some items at once."""
 
     stock: Annotated[list[OneItem], Field(min_length=1, max_length=MANY)]
+
+
+Said = Annotated[str, Field(strict=True, max_length=WORDS)]
+
+
+class NewItem(Body):
+    """An item that is new, what is said of it in the columns of the data's items, and its picture, a file in base64."""
+
+    item: Id
+    about: dict[str, Said | list[Said]] = {}
+    picture: Annotated[str, Field(strict=True)] | None = None
+
+
+class NewItems(Body):
+    """Some items at once: all are taken, or none."""
+
+    items: Annotated[list[NewItem], Field(min_length=1, max_length=MANY)]
 
 
 class NewVersion(Body):

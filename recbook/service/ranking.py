@@ -1,8 +1,11 @@
 """From what somebody met, long ago and just now, to a list."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
+from recbook.data import features
 from recbook.data.splits import BEHAVIOUR_CODES, Context, everything
 from recbook.models import Popularity
 
@@ -15,16 +18,19 @@ class Ranking:
     """
 
     def __init__(self, dataset, days=None):
-        self.dataset, self.log = dataset, dataset.log
+        self.dataset, self.log, self.values = dataset, dataset.log, {}
         self.popularity = Popularity(dataset.n_users, dataset.n_items, days).fit(everything(dataset)).count
 
-    def best(self, model, row, met, now, sold_out, k):
+    def best(self, model, row, met, now, sold_out, k, profile=None):
         """The best k numbers of items, and whether the "model" or "popularity" chose them.
 
         row : of the user among the data's, or None. met : [(item, behaviour, rating, time)] since the data end, by time.
-        now : seconds since 1970. sold_out : set of numbers.
+        now : seconds since 1970. sold_out : set of numbers. profile : {column of the users: value}, of somebody new.
         """
         context = self.context(row, met, now)
+        introduced = self.introduced(model, profile) if row is None and profile else None
+        if introduced is not None:
+            model, row, context = introduced, 0, replace(context, users=torch.tensor([0]), users_table=None)
         left_out = set(sold_out)
         if not self.dataset.items_return:
             left_out.update(context.items[0].tolist())
@@ -39,6 +45,19 @@ class Ranking:
             return scores.sort(descending=True, stable=True).indices[:k].tolist(), "popularity"
         items, _ = model.top(context, k, exclude)
         return [item for item in items[0].tolist() if item >= 0], "model"
+
+    def introduced(self, model, profile):
+        """The model for somebody new of that profile, as user 0; None where it does not read one."""
+        columns = tuple(getattr(model, "profile", ()))
+        if not columns:
+            return None
+        key = columns, model.n_values
+        if key not in self.values:
+            self.values[key] = features.categories(self.dataset.users, *key, self.dataset.name)[1]
+        told = {f"{column}: {value}" for column, value in profile.items()}
+        known = torch.zeros(model.n_values, device=model.device)
+        known[[place for place, name in enumerate(self.values[key]) if name in told]] = 1
+        return model.introduce(known)
 
     def context(self, row, met, now):
         """The question as models are asked it: (1, L)."""

@@ -84,6 +84,14 @@ class RedisStore(Store):
         with self.told():
             return {json.loads(item) for item in self.server.smembers(f"{PREFIX}sold_out")}
 
+    def add_items(self, items):
+        with self.told():
+            self.server.rpush(f"{PREFIX}items", *(json.dumps(one) for one in items))
+
+    def items(self):
+        with self.told():
+            return [json.loads(record) for record in self.server.lrange(f"{PREFIX}items", 0, -1)]
+
     def set(self, name, value):
         with self.told():
             self.server.hset(f"{PREFIX}settings", name, json.dumps(value))

@@ -18,6 +18,7 @@ create table if not exists events (number integer primary key, id text unique no
 create index if not exists events_of_user on events (user, number);
 create table if not exists impressions (number integer primary key, record text not null);
 create table if not exists sold_out (item text primary key) without rowid;
+create table if not exists items (number integer primary key, record text not null);
 create table if not exists settings (name text primary key, value text not null) without rowid;
 """
 AT_ONCE = 500       # requests written in one transaction at most
@@ -114,6 +115,12 @@ class SQLiteStore(Store):
 
     def sold_out(self):
         return {json.loads(item) for item, in self.read("select item from sold_out")}
+
+    def add_items(self, items):
+        self.write(("insert into items (record) values (?)", [(json.dumps(one),) for one in items]))
+
+    def items(self):
+        return [json.loads(record) for record, in self.read("select record from items order by number")]
 
     def set(self, name, value):
         self.write(("insert or replace into settings values (?, ?)", [(name, json.dumps(value))]))

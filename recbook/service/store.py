@@ -1,4 +1,4 @@
-"""What must survive when the service is killed: events, stock, which versions answer, and what was shown to whom.
+"""What must survive when the service is killed: events, stock, new items, which versions answer, and what was shown to whom.
 
 Users and items stand here under the ids of their source, as JSON: another model, or a catalogue that has grown, reads the
 same store. Whatever a method has taken is on disk (SQLite), or with the server (Redis), when the method returns.
@@ -84,6 +84,14 @@ class Store(ABC):
     @abstractmethod
     def sold_out(self):
         """The ids of the items that are out of stock: a set."""
+
+    @abstractmethod
+    def add_items(self, items):
+        """Keep items that were put, each a dict of JSON: all of them, or none."""
+
+    @abstractmethod
+    def items(self):
+        """All items that were put, in the order of their coming: a list."""
 
     @abstractmethod
     def set(self, name, value):

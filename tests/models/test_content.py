@@ -57,6 +57,56 @@ def started(**options):
     return model.eval(), split
 
 
+def with_a_new_one(dataset):
+    """And one item more, before the others, that nobody has met: words and values that there were, and a word that was not.
+
+    It is chosen so that the most frequent words and values have the same order with it.
+    """
+    one = {"original": 99, "title": "a phone 龍", "category": "cases", "brand": "B"}
+    items = pd.concat([pd.DataFrame([one]), dataset.items], ignore_index=True)
+    images = np.concatenate([np.full((1, 32, 32, 3), 200, dtype=np.uint8), dataset.images])
+    log = dataset.interactions.assign(item=dataset.interactions["item"] + 1)
+    return replace(dataset, interactions=log, items=items, make_images=lambda: images)
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"text": "bag"}, {"text": "cnn", "categories": ()}, {"text": "bilstm", "picture": True},
+    {"text": "bag", "picture": True, "ids": True, "profile": ("age",)}])
+def test_a_new_item_has_the_vector_that_it_would_have_in_a_model_of_a_catalogue_with_it(options):
+    """The other model reads the whole catalogue itself; only the weights, and how rare each word was, are those of training."""
+    recbook.seed_everything(0)
+    today, tomorrow = goods(), with_a_new_one(goods())
+    sizes = {"dim": 4, "n_words": 19, "n_values": 8, "words": 12} | options    # 19 words are all that there were
+    model = ContentGRU(USERS, ITEMS, **sizes)
+    recbook.fit(model, recbook.everything(today), epochs=1, progress=False, device="cpu")
+    with_it = ContentGRU(USERS, ITEMS + 1, **sizes)
+    with_it.start(recbook.everything(tomorrow))
+    weights = {name: value for name, value in model.state_dict().items()
+               if name not in ("since", "values", "tokens", "pictures", "known_of_user", "item.weight")}
+    with_it.load_state_dict(with_it.state_dict() | weights)             # vectors of ids stay 0, also that of the new item
+    placed = recbook.carry_over(model, tomorrow).eval()
+    assert type(placed) is ContentGRU and placed.n_items == ITEMS + 1
+    assert_close(placed.vectors()[0], with_it.eval().vectors()[0])
+    assert_close(placed.vectors()[1:], model.eval().vectors())
+    assert placed.vectors()[0].abs().sum() > 0
+    asked = [dataset.history("3", 5) for dataset in (today, tomorrow)]
+    assert_close(placed.scores(asked[1])[:, 1:], model.scores(asked[0]))
+    both = recbook.carry_over(placed, replace(tomorrow, users=tomorrow.users.copy(), items=tomorrow.items.copy()))
+    assert both is placed                                               # its numbers are these
+
+
+def test_items_whose_words_have_changed_are_not_read_as_in_training():
+    """Then the new one is in no list, as with any other model."""
+    recbook.seed_everything(0)
+    model = ContentGRU(USERS, ITEMS, dim=4, n_words=30, n_values=8, words=12, text="bag")
+    recbook.fit(model, recbook.everything(goods()), epochs=1, progress=False, device="cpu")
+    tomorrow = with_a_new_one(goods())
+    tomorrow.items.loc[2, "title"] = "a green phone"
+    with pytest.warns(UserWarning, match="it cannot rank them"):
+        carried = recbook.carry_over(model, tomorrow)
+    assert carried.scores(tomorrow.history("3", 5))[0, 0] == -torch.inf
+
+
 # ------------------------------------------------------------------------------------------------------- by hand
 
 

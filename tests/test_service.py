@@ -686,7 +686,7 @@ def test_an_endless_body_without_a_length_is_cut_off(serving):
 
 def test_a_fault_of_ours_is_one_sentence_too(serving, monkeypatch, caplog):
     client, service = serving()
-    monkeypatch.setattr(service.ranking, "best", lambda *arguments: 1 / 0)
+    monkeypatch.setattr(service.catalogue.ranking, "best", lambda *arguments: 1 / 0)
     refused(client.get("/recommend?user=u1"), 500, "its log says more")
     assert "ZeroDivisionError" in caplog.text
 

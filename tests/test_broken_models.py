@@ -119,6 +119,18 @@ import recbook.models.writer
 recbook.models.writer.one_later = lambda items: items
 """
 
+WEIGHTS_FORGOTTEN = """
+import recbook.models
+sound_grow = recbook.models.grow
+def grow(model, dataset):
+    grown = sound_grow(model, dataset)
+    for module in grown.modules():
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+    return grown
+recbook.models.grow = grow
+"""
+
 
 @pytest.fixture(scope="module")
 def run():
@@ -143,10 +155,10 @@ def test_matrix_factorization_notices(run, breakage):
     ("neumf", TOWER_CUT), ("recurrent", REVERSED_HISTORIES), ("caser", UPSIDE_DOWN),
     ("attention", MASK_REMOVED), ("attention", EVEN_WEIGHTS), ("exploring", CLICKS_TURNED_ROUND),
     ("writing-a-list", EVEN_WEIGHTS), ("writing-a-list", TEACHER_LEAKS),
-    ("long-run", REWARDS_TURNED_ROUND),
+    ("long-run", REWARDS_TURNED_ROUND), ("growing-old", WEIGHTS_FORGOTTEN),
 ], ids=["one tower of NeuMF cut", "histories reversed", "Caser's picture upside down", "causal mask removed",
         "attention made even", "a click is a refusal", "the decoder's attention made even",
-        "the teacher's answers leak", "rewards are costs"])
+        "the teacher's answers leak", "rewards are costs", "a grown model forgets its network"])
 def test_the_neural_chapters_notice(run, chapter, breakage):
     assert "AssertionError" in said(run, chapter, breakage)
 

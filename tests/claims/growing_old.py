@@ -22,8 +22,8 @@ monitoring.limits = wide
 """
 
 TAKEN_OUT = [
-    ("popularity does not wander", "better('EASE, anew', than='EASE, old')", FASHIONLESS),
+    ("popularity does not wander", "min((one['low'] for one in lost['with fashion'])) > 0", FASHIONLESS),
     ("the events of a visit have nothing in common", "shares['test, as the days were'] > 0.1", INDEPENDENT),
-    ("no event is late", "hour['EASE, last 20']['low'] > 0", NOTHING_LATE),
+    ("no event is late", "hour['EASE, last 3'] > 0.01", NOTHING_LATE),
     ("limits that nothing passes", "(table.min(axis=1) == 1).all()", WIDE),
 ]

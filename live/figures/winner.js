@@ -104,6 +104,7 @@ mount({
       verdict, html("div", { class: "winner-panels" }, left, right), leaks, html("div", { class: "live-row" }, again, reset));
 
     const redraw = soon(() => draw());
+    let drawn = 0;
     function draw() {
       const found = answer(state), gap = found.gaps.all, sure = gap.low > 0 ? 0 : gap.high < 0 ? 1 : -1;
       cuts.set(state.cut);
@@ -125,10 +126,17 @@ mount({
       if (state.kind === "never") lines.push("The list looks into the future: who leaves out what will be met later has to know it.");
       if (found.given > 0.01) lines.push(`The list gives the answer away: in ${Math.round(100 * found.given)} % of the questions the answer is the only thing on it that the customer met before.`);
       const other = state.cut !== "time", open = state.kind !== "all";
-      const before = other || open ? plain({ ...state, cut: "time", kind: "all" }).values : null;
-      const beside = before ? `With ${other ? "the last events asked" : ""}${other && open ? " and " : ""}${open ? "any items as rivals" : ""}: ${both(before)}.${other ? " Those are other questions: the leak is not the only difference." : ""}` : "";
-      leaks.replaceChildren(...lines.map((line) => html("li", {}, line)), ...(beside ? [html("li", { class: "winner-beside" }, beside)] : []));
-      figure.say(`${sentence}. ${numbers}. ${lines.join(" ")} ${beside}`);
+      leaks.replaceChildren(...lines.map((line) => html("li", {}, line)));
+      const say = (/** @type {string} */ more) => figure.say(`${sentence}. ${numbers}. ${lines.join(" ")} ${more}`);
+      const turn = ++drawn;
+      if (!other && !open) return say("");
+      setTimeout(() => {                                      // a second measurement: after the answer stands there
+        if (turn !== drawn) return;
+        const before = plain({ ...state, cut: "time", kind: "all" }).values;
+        const beside = `With ${other ? "the last events asked" : ""}${other && open ? " and " : ""}${open ? "any items as rivals" : ""}: ${both(before)}.${other ? " Those are other questions: the leak is not the only difference." : ""}`;
+        leaks.append(html("li", { class: "winner-beside" }, beside));
+        say(beside);
+      });
     }
 
     function timeline(/** @type {any} */ found) {

@@ -103,7 +103,7 @@ def build(kind, sizes, split, seed, settings, epsilon=None):
     elif kind == "EASE" and "clip" not in settings:
         model = recbook.EASE(*sizes, **settings).fit(split)
     elif kind == "EASE":
-        model = PrivateEASE(*sizes, epsilon or 1.0, DELTA, seed=seed, noise=None if epsilon else 0.0, **settings)
+        model = PrivateEASE(*sizes, epsilon or 1.0, DELTA, noise_seed=seed, noise=None if epsilon else 0.0, **settings)
         model.fit(split)
     elif kind == "Mult-DAE":
         settings = dict(settings)

@@ -26,6 +26,10 @@ class Ids:
         """A hash of the items' ids."""
         return hashed(self.items)
 
+    def without_users(self):
+        """The items' ids alone, and how many users there are."""
+        return Ids([None] * len(self.users), self.items)
+
     def numbers(self, what):
         """{id: number} of "users" or "items"."""
         return {one: number for number, one in enumerate(getattr(self, what))}

@@ -49,6 +49,7 @@ class Recommender(nn.Module):
     batches = None
     sized_by_fit = ()
     trained_on = None
+    names_customers = True                                              # whether it keeps their ids, as a checkpoint does
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
@@ -177,6 +178,8 @@ def keeping_ids(fit):
         refuse_sizes(self, split)
         found = fit(self, split, *arguments, **named)
         self.trained_on = getattr(split.dataset, "ids", None)
+        if self.trained_on is not None and not self.names_customers:
+            self.trained_on = self.trained_on.without_users()
         return found
 
     return fit_and_keep

@@ -6,10 +6,12 @@ example. At once, of the Gram matrix: after McSherry and Mironov, *Differentiall
 2009.
 
 Two data sets are neighbours here if one has a customer more. What is spent is counted by Opacus (Rényi divergences).
-How many customers there are is taken to be known.
+The promise is for the weights. How many customers there are is taken to be known, who they are is left out, and what
+`Spent.clipped` says is for choosing settings, not for publication. PyTorch's random numbers are not cryptographic.
 """
 
 import math
+import secrets
 import time
 import warnings
 from dataclasses import dataclass
@@ -57,6 +59,11 @@ class Spent:
     rate: float = 1.0
     clipped: float = 0.0
     seconds: float = 0.0
+
+
+def source_of_noise(seed):
+    """A generator: from a seed, which an experiment may name, or from one that the system draws and nobody keeps."""
+    return torch.Generator().manual_seed(secrets.randbits(63) if seed is None else seed)
 
 
 def refuse(epsilon=1.0, delta=1e-9, clip=1.0, rate=1.0, noise=None, n_customers=None):
@@ -218,7 +225,7 @@ def noisy(total, noise, clip, generator):
 
 
 @torch.no_grad()
-def fit_privately(model, split, epsilon, delta=1e-5, clip=0.5, rate=0.1, steps=200, learning_rate=0.01, seed=0,
+def fit_privately(model, split, epsilon, delta=1e-5, clip=0.5, rate=0.1, steps=200, learning_rate=0.01, seed=None,
                   noise=None, after_step=None):
     """Train a `MultDAE` so that nobody can tell, up to epsilon and delta, whether a customer was in the data.
 
@@ -237,8 +244,8 @@ def fit_privately(model, split, epsilon, delta=1e-5, clip=0.5, rate=0.1, steps=2
         Chance of each customer to be drawn in a step.
     steps : int
     learning_rate : float
-    seed : int
-        Of what is drawn. Whoever knows it can take the noise away: a seed is for experiments.
+    seed : int or None
+        Of what is drawn; None for one that nobody knows. Whoever knows it can take the noise away: it is for experiments.
     noise : float or None
         In units of `clip`; None for the smallest that keeps the promise. With 0, the model that privacy is compared
         with, as with any other, `spent.epsilon` says what it cost.
@@ -263,6 +270,8 @@ def fit_privately(model, split, epsilon, delta=1e-5, clip=0.5, rate=0.1, steps=2
     True
     """
     begin = time.perf_counter()
+    if model.trained_on is not None:
+        raise ModelError("This model has learned already, and what of whom is in no promise: begin with a new one.")
     if type(model).__name__ != "MultDAE":
         raise ModelError(f"fit_privately trains MultDAE, whose gradients it can cut; this is {type(model).__name__}.")
     matrix = split.matrix()
@@ -273,7 +282,7 @@ def fit_privately(model, split, epsilon, delta=1e-5, clip=0.5, rate=0.1, steps=2
     counts = COUNTS / epsilon if noise != 0 else 0.0
     if noise is None:
         noise = noise_for(epsilon, delta, rate, steps, before=[(counts, 1.0, 1)])
-    generator = torch.Generator().manual_seed(seed)
+    generator = source_of_noise(seed)
     expected = rate * matrix.shape[0]
     first = noisy_counts(matrix, counts, generator).clamp(min=1).log()
     model.item_bias.copy_(first - first.mean())
@@ -291,7 +300,7 @@ def fit_privately(model, split, epsilon, delta=1e-5, clip=0.5, rate=0.1, steps=2
         clipped, drawn = clipped + int((length > clip).sum()), drawn + len(rows)
         if after_step:
             after_step(step)
-    model.trained_on = split.dataset.ids
+    model.trained_on = split.dataset.ids.without_users()            # who the customers are stands in no private model
     model.eval()
     paid = epsilon_of([(counts, 1.0, 1), (float(noise), rate, steps)], delta)
     return Spent(paid, delta, float(noise), steps, rate, clipped / max(drawn, 1), time.perf_counter() - begin)
@@ -330,8 +339,8 @@ class PrivatePopularity(Popularity):
     n_users, n_items : int
     epsilon, delta : float
         The promise.
-    seed : int
-        Of the noise.
+    noise_seed : int or None
+        None for one that nobody knows; a number is for experiments.
 
     Raises
     ------
@@ -345,16 +354,18 @@ class PrivatePopularity(Popularity):
     torch.Size([48])
     """
 
-    def __init__(self, n_users, n_items, epsilon=1.0, delta=1e-5, seed=0):
+    names_customers = False
+
+    def __init__(self, n_users, n_items, epsilon=1.0, delta=1e-5, noise_seed=None):
         super().__init__(n_users, n_items)
         refuse(epsilon, delta)
-        self.epsilon, self.delta, self.seed = epsilon, delta, seed
+        self.epsilon, self.delta, self.noise_seed = epsilon, delta, noise_seed
 
     def fit(self, split):
         matrix = split.matrix()
         refuse(self.epsilon, self.delta, n_customers=max(1, int((np.diff(matrix.indptr) > 0).sum())))
         noise = noise_for(self.epsilon, self.delta)
-        self.count.copy_(noisy_counts(matrix, noise, torch.Generator().manual_seed(self.seed)))
+        self.count.copy_(noisy_counts(matrix, noise, source_of_noise(self.noise_seed)))
         return self
 
 
@@ -374,8 +385,8 @@ class PrivateEASE(EASE):
         Penalty on the weights.
     reads : int or None
         How many of the latest events of a history are looked at; None for all of them.
-    seed : int
-        Of the noise.
+    noise_seed : int or None
+        None for one that nobody knows; a number is for experiments.
     noise : float or None
         In units of `clip`; None for the smallest that keeps the promise, 0 for the same model without privacy.
 
@@ -392,18 +403,20 @@ class PrivateEASE(EASE):
     True
     """
 
-    def __init__(self, n_users, n_items, epsilon=1.0, delta=1e-5, clip=20.0, l2=1000.0, reads=None, seed=0,
+    names_customers = False
+
+    def __init__(self, n_users, n_items, epsilon=1.0, delta=1e-5, clip=20.0, l2=1000.0, reads=None, noise_seed=None,
                  noise=None):
         super().__init__(n_users, n_items, l2, reads)
         refuse(epsilon, delta, clip, noise=noise)
-        self.epsilon, self.delta, self.clip, self.seed, self.noise, self.spent = epsilon, delta, clip, seed, noise, None
+        self.epsilon, self.delta, self.clip, self.noise_seed, self.noise, self.spent = epsilon, delta, clip, noise_seed, noise, None
 
     def fit(self, split):
         begin = time.perf_counter()
         size = np.diff(split.matrix().indptr)
         refuse(self.epsilon, self.delta, self.clip, noise=self.noise, n_customers=max(1, int((size > 0).sum())))
         noise = noise_for(self.epsilon, self.delta) if self.noise is None else self.noise
-        gram = noisy_gram(split.matrix(), noise, self.clip, torch.Generator().manual_seed(self.seed))
+        gram = noisy_gram(split.matrix(), noise, self.clip, source_of_noise(self.noise_seed))
         values, vectors = torch.linalg.eigh(gram)                       # what noise has made negative is noise
         inverse = (vectors / (values.clamp(min=0) + self.l2)) @ vectors.T
         weight = -inverse / inverse.diagonal()

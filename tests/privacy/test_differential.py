@@ -176,7 +176,7 @@ def test_noise_hides_who_was_there_and_none_does_not():
 def test_what_was_trained_without_noise_says_so(split):
     model = rb.MultDAE(*sizes(split), dim=5)
     assert fit_privately(model, split, 1.0, 1e-3, clip=math.inf, steps=3, noise=0.0).epsilon == math.inf
-    assert fit_privately(model, split, 1.0, 1e-3, steps=3, noise=0.01).epsilon > 100
+    assert fit_privately(rb.MultDAE(*sizes(split), dim=4), split, 1.0, 1e-3, steps=3, noise=0.01).epsilon > 100
     assert PrivateEASE(*sizes(split), delta=1e-3, noise=0.0).fit(split).spent.epsilon == math.inf
 
 
@@ -222,3 +222,28 @@ def test_other_models_and_an_empty_shop_are_refused(split):
         fit_privately(rb.MultDAE(*sizes(split)), empty, 1.0)
     with pytest.raises(rb.RecbookError, match="spent already"):
         noise_for(0.1, 1e-5, before=[(1.0, 1.0, 1)])
+
+
+def test_a_private_model_does_not_say_who_its_customers_are():
+    split = rb.by_time(rb.load("shop", n_users=60, n_items=48, n_events=2_000))
+    dae = rb.MultDAE(*sizes(split), dim=4)
+    fit_privately(dae, split, 1.0, 1e-3, steps=2)
+    for model in (dae, PrivateEASE(*sizes(split), delta=1e-3).fit(split), PrivatePopularity(*sizes(split), delta=1e-3).fit(split)):
+        assert set(model.trained_on.users) == {None} and model.trained_on.items == split.dataset.ids.items
+        assert model.top(split.test.context([0]), k=3)[0].shape == (1, 3)
+
+
+def test_nobody_knows_the_noise_unless_a_seed_is_named():
+    split = rb.by_time(rb.load("shop", n_users=60, n_items=48, n_events=2_000))
+    first, second = (PrivateEASE(*sizes(split), delta=1e-3).fit(split).weight for _ in range(2))
+    assert not torch.equal(first, second)
+    named = [PrivateEASE(*sizes(split), delta=1e-3, noise_seed=5).fit(split).weight for _ in range(2)]
+    assert torch.equal(*named)
+
+
+def test_what_has_learned_without_noise_is_not_trained_privately():
+    split = rb.by_time(rb.load("shop", n_users=60, n_items=48, n_events=2_000))
+    model = rb.MultDAE(*sizes(split), dim=4)
+    rb.fit(model, split, epochs=1, progress=False)
+    with pytest.raises(rb.ModelError, match="learned already"):
+        fit_privately(model, split, 1.0, 1e-3, steps=2)

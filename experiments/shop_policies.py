@@ -161,7 +161,7 @@ def one_kind(regulars, world):
                 def learnt():
                     agents = [from_a_log(regulars, writer, visits, seed, loss) for seed in SEEDS]
                     title = f"DQN{', loss of Huber,' if loss == 'huber' else ''} from a log of {visits:,} {name} visits"
-                    return title, earned_and_promised(agents, regulars, world), {**SETTINGS, "loss": loss, "updates": 5_000}
+                    return title, earned_and_promised(agents, regulars, world), {**SETTINGS, "target_every": 100, "loss": loss, "updates": 5_000}
                 yield f"log {name} {visits}{' huber' if loss == 'huber' else ''}", learnt
 
 

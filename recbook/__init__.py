@@ -26,6 +26,7 @@ NAMES = {
                "Popularity", "PureSVD", "RP3Beta", "RatingKNN", "Recommender", "SASRec", "SVDPlusPlus", "SequenceModel", "Switching", "TasteObserver",
                "UserKNN", "Weighted", "Writer", "carry_over", "grow"),
     "policies": (),
+    "privacy": (),
     "results": (),
     "spark": (),
     "serving": ("ShopFront",),

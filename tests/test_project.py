@@ -33,7 +33,7 @@ LAYERS = (
     ("recbook.service",),
     ("recbook.serving", "recbook.offline", "recbook.exports", "recbook.tuning", "recbook.training", "recbook.evaluation",
      "recbook.results", "recbook.monitoring", "recbook.checkpoints", "recbook.metrics", "recbook.probes",
-     "recbook.off_policy", "recbook.spark"),
+     "recbook.off_policy", "recbook.spark", "recbook.privacy"),
     ("recbook.policies", "recbook.bandits", "recbook.agents"),
     ("recbook.models", "recbook.keras"),
     ("recbook.decoding",),

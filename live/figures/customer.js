@@ -22,7 +22,7 @@ import { paint, painter } from "../shared/pictures.js";
  */
 
 const SHOWN = 4, STEP = 60, DAY = 86400, NEW_YEAR = 1735689600 + 364 * DAY, MOST = 300;
-const person = (/** @type {number} */ chance) => `${(100 * chance).toFixed(chance < 0.0995 ? 1 : 0)} %`;
+const person = (/** @type {number} */ chance) => `${(100 * chance).toFixed(chance < 0.0995 ? 1 : 0)}\u00a0%`;
 
 /** @param {number[]} clicks @returns {Event[]} */
 function played(clicks) {
@@ -160,7 +160,9 @@ mount({
       replay();
       open = true;
       figure.remember(encode(state));
+      say(name, "\u00a0");
       draw();
+      figure.say(question.textContent);
     }
 
     // ------------------------------------------------------------------------------------------- what is seen
@@ -208,14 +210,14 @@ mount({
     const rows = names.map((_, n) => {
       const guesses = html("td", { class: "customer-guesses" }), last = html("td", { class: "customer-last" });
       const ladder = html("td", { class: "customer-ladder" });
-      const row = html("tr", {}, html("th", { scope: "row" }, names[n]), guesses, last, ladder);
+      const row = html("tr", {}, html("th", { scope: "row" }, names[n], n === names.length - 1 && html("small", {}, "knows the shop's true chances")), guesses, last, ladder);
       body.append(row);
       return { row, guesses, last, ladder };
     });
     const guessHead = html("th", { scope: "col" }), lastHead = html("th", { scope: "col" }), ladderHead = html("th", { scope: "col" });
     const table = html("table", { class: "customer-table" },
       html("thead", {}, html("tr", {}, html("th", { scope: "col" }, "who guesses"), guessHead, lastHead, ladderHead)), body);
-    const order = button("In the order of the ladder", () => { ordered = !ordered; draw(); });
+    const order = button("Sort by NDCG@10 in the whole shop", () => { ordered = !ordered; draw(); });
     const tally = html("p", { class: "customer-tally" });
     figure.stage.append(games, past, html("div", { class: "live-row" }, question, reveal), kinds, shelf, name, table, html("div", { class: "live-row" }, tally, order));
 
@@ -236,8 +238,9 @@ mount({
           what && html("span", { class: "customer-did", "aria-hidden": "true" }, what));
       });
       past.replaceChildren(...marks);
-      if (!history.length) past.append(html("li", { class: "customer-empty" }, "You have looked at nothing yet."));
+      if (!history.length) past.append(html("li", { class: "customer-empty" }, `${state.game === "guess" ? `Customer ${people[state.person].customer} has` : "You have"} looked at nothing yet.`));
       if (state.game === "play" || open) past.append(html("li", { class: newVisit ? "customer-next new-visit" : "customer-next" }, "?"));
+      requestAnimationFrame(() => { past.scrollLeft = past.scrollWidth; });      // on a phone the oldest are cut off, not what came
     }
 
     function draw() {
@@ -252,18 +255,22 @@ mount({
       again.disabled = !done.length;
       drawPast();
       const who = `Customer ${people[state.person].customer}`;
-      say(question, over ? `That were ${asked} questions about ${who.toLowerCase()}. Take another, or be one.` : guess
-        ? open ? `${who} ${done.length ? "goes on" : "has looked at these, and at " + Math.max(0, history.length - 8) + " things before"}. What next? Pick it in the shop.`
-          : latest.guess === latest.item ? `You are right: ${titles[latest.item]}.` : `${latest.guess < 0 ? "It was" : "No, it was"} ${titles[latest.item]}, true probability ${person(latest.scores[names.length - 1][latest.item])}.`
-        : done.length ? `You: ${titles[latest.item]}, true probability ${person(latest.scores[names.length - 1][latest.item])}. All have guessed again; click on.` : "Click what you like in the shop. All have guessed already.");
+      const before = history.length - 8, chance = latest && person(latest.scores[names.length - 1][latest.item]);
+      const fresh = latest && !tables.count.values[latest.item] ? " (new in the shop: only the observer had heard of it)" : "";
+      const answer = !latest ? "" : latest.guess === latest.item ? `You are right: ${titles[latest.item]}${fresh}, true probability ${chance}.`
+        : `${latest.guess < 0 ? "It was" : "No, it was"} ${titles[latest.item]}${fresh}, true probability ${chance}.`;
+      say(question, guess
+        ? over ? `${answer} Those were ${asked} questions about ${who.toLowerCase()}. Take another, or be one.` : !open ? answer
+          : `${who} ${done.length ? "goes on" : !history.length ? "is here for the first time" : before > 0 ? `has looked at these, and at ${before} things before` : "has looked at these"}. What next? Pick it in the shop.`
+        : done.length ? `You: ${titles[latest.item]}, probability ${chance} for a customer with your past. All have guessed again; click on.` : "Click what you like in the shop. All have guessed already.");
       kindButtons.forEach((one, c) => set(one, { "aria-pressed": c === shown }));
       kindKeys.go(shown);
       stock();
 
       const now = guess ? latest?.scores : answers, truth = now?.[names.length - 1];
-      say(guessHead, `${hidden ? "their guesses come after yours" : guess ? "guessed" : "guess your next click"}${hidden ? "" : "; below, how likely it truly " + (guess ? "was" : "is")}`);
-      say(lastHead, guess ? "had it at place" : "had your last at");
-      const here = `● of ${guess ? "these" : "your"} ${done.length} ${guess ? "question" : "click"}${done.length === 1 ? "" : "s"}, `;
+      say(guessHead, hidden ? "their guesses come after yours" : guess ? "guessed; below, how likely it truly was" : "guess your next click; below, how likely for a customer with this past");
+      say(lastHead, `${guess ? "had it at place" : "had your last at place"} (“3 to 5” is a tie)`);
+      const here = guess ? (done.length === 1 ? "● of this question, " : `● of these ${done.length} questions, `) : `● of your ${done.length} click${done.length === 1 ? "" : "s"}, `;
       say(ladderHead, `NDCG@10: ${done.length ? here : ""}| of the shop's ${values.questions.toLocaleString("en")}`);
       const means = names.map((_, n) => done.reduce((sum, one) => sum + one.gains[n], 0) / (done.length || 1));
       rows.forEach(({ guesses, last, ladder }, n) => {

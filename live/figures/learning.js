@@ -12,6 +12,8 @@ const RATES = [0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5], PENALTIES = [0, 0.003, 0
 /** @typedef {{mode: string, rate: number, penalty: number, steps: number, seed: number, user: number, moved: number[] | null}} State */
 /** @type {State} */
 const START = { mode: "clicks", rate: 3, penalty: 2, steps: 0, seed: 0, user: 3, moved: null };
+/** Each way to learn begins with settings of its own: ratings slowly and without a penalty, so that the turn is seen. @type {Record<string, Partial<State>>} */
+const BEGIN = { clicks: { rate: 3, penalty: 2 }, stars: { rate: 1, penalty: 0 } };
 const inside = (/** @type {number} */ value, /** @type {number} */ low, /** @type {number} */ high) => Number.isInteger(value) && value >= low && value <= high;
 
 /** The shop's clicks and ratings, and training on them: what the reader sees depends on the settings and the step alone. */
@@ -124,7 +126,7 @@ mount({
     let speak = false;
     const mode = choice("Learn from", [["clicks", "clicks (BPR)"], ["stars", "ratings (squared error)"]], (one) => {
       halt();
-      change({ mode: one, steps: 0, moved: null });
+      if (one !== state.mode) change({ mode: one, ...BEGIN[one], steps: 0, moved: null });
     });
     const step = html("button", { type: "button", onclick: () => { halt(); change({ steps: Math.min(MOST, state.steps + 1), moved: null }); } }, "Step");
     const play = html("button", { type: "button", class: "learning-run", onclick: () => (running ? halt() : go()) }, "Run");
@@ -135,8 +137,8 @@ mount({
     const who = html("select", { "aria-label": "Customer", onchange: () => change({ user: Number(who.value), moved: null }) },
       ...Array.from({ length: sizes.users }, (_, user) => html("option", { value: user }, `Customer ${user + 1}`)));
     const home = html("button", { type: "button", onclick: () => change({ moved: null }) }, "Let go");
-    const list = html("ol", { class: "learning-list", "aria-label": "The list of this customer" }), where = html("p", { class: "learning-where" });
-    const curves = html("div", {}), told = html("p", { class: "learning-told" });
+    const list = html("ol", { class: "learning-list", "aria-label": "The list of this customer" }), head = html("p", { class: "learning-head", "aria-hidden": "true" }), where = html("p", { class: "learning-where" });
+    const legend = html("p", { class: "winner-key" }), curves = html("div", {}), told = html("p", { class: "learning-told" });
 
     // The plane, made once: what moves is moved.
     const drawing = svg("svg", { viewBox: `0 0 ${SIDE} ${SIDE}`, class: "learning-plane", role: "group", "aria-label": "The plane of users and items" });
@@ -187,9 +189,8 @@ mount({
     figure.stage.append(
       html("div", { class: "live-row" }, mode.element, play, step, back, other),
       html("div", { class: "live-row" }, rate.element, penalty.element),
-      html("div", { class: "learning-panels" }, html("div", {}, drawing, html("p", { class: "winner-key" },
-        mark("purple", "customer"), mark("orange", "item this customer knows"), mark("grey", "other item"), mark("green", "taken later, or held back"))),
-        html("div", {}, html("div", { class: "live-row" }, who, home), where, list)), curves, told);
+      html("div", { class: "learning-panels" }, html("div", {}, drawing, legend),
+        html("div", {}, html("div", { class: "live-row" }, who, home), where, head, list)), curves, told);
     function mark(/** @type {string} */ colour, /** @type {string} */ text) {
       return html("span", { class: "winner-tag" }, html("i", { style: `background:var(--live-fill-${colour})` }), text);
     }
@@ -197,7 +198,7 @@ mount({
     function halt() {
       cancelAnimationFrame(running);
       running = 0;
-      play.textContent = "Run";
+      play.textContent = state.steps >= MOST ? "Run again" : "Run";
     }
     function go() {
       if (state.steps >= MOST) state.steps = 0;
@@ -234,6 +235,7 @@ mount({
       penalty.set(state.penalty);
       who.value = String(user);
       home.disabled = !state.moved;
+      if (!running) play.textContent = state.steps >= MOST ? "Run again" : "Run";
       step.disabled = state.steps >= MOST;
       back.disabled = !state.steps;
       size.textContent = String(extent);
@@ -257,36 +259,44 @@ mount({
         set(beyond, { d: `M${corner(-d, -c)}L${corner(d, c)}L${corner(d + c, c - d)}L${corner(c - d, -d - c)}Z` });
         set(edge, { d: `M${corner(-d, -c)}L${corner(d, c)}` });
       } else for (const one of [beyond, edge]) set(one, { d: null });
-      where.textContent = state.moved ? `Moved by hand to (${a.toFixed(2)}, ${b.toFixed(2)}); the next step lets go.` : `p = (${a.toFixed(2)}, ${b.toFixed(2)})`;
+      where.textContent = state.moved ? `Moved by hand to (${a.toFixed(2)}, ${b.toFixed(2)}): only this list changes. “Let go” puts it back, and so does a step.` : `p = (${a.toFixed(2)}, ${b.toFixed(2)})`;
+      head.textContent = clicks ? "score p·q + bᵢ" : "expected stars b + bᵤ + bᵢ + p·q";
+      legend.replaceChildren(mark("blue", "this customer"), mark("purple", "the others"), mark("orange", clicks ? "item that this customer met" : "item that this customer rated"),
+        mark("green", clicks ? "met later" : "rated, but held back"), mark("grey", "other item"), html("span", {}, "digits: places in the list, by p·q + bᵢ"));
       list.replaceChildren(...best.map((item) => {
         const product = a * w[at.item + 2 * item] + b * w[at.item + 2 * item + 1];
-        const note = clicks ? (shop.met[user][item] ? "met" : shop.next[user][item] ? "takes later" : "")
-          : shop.given[user].has(item) ? `gave ${shop.given[user].get(item)}` : shop.kept[user].has(item) ? `will give ${shop.kept[user].get(item)}` : "";
-        return html("li", { class: takes(item) ? "later" : knows(item) ? "met" : null, title: `product ${product.toFixed(2)}, item's own number ${w[at.itemBias + item].toFixed(2)}` },
-          html("span", {}, titles[item]), html("span", { class: "learning-note" }, note), html("span", { class: "learning-score" }, scores[item].toFixed(2)));
+        const note = clicks ? (shop.met[user][item] ? "met" : shop.next[user][item] ? "met later" : "")
+          : shop.given[user].has(item) ? `rated ${shop.given[user].get(item)}` : shop.kept[user].has(item) ? `held back: ${shop.kept[user].get(item)}` : "";
+        return html("li", { class: takes(item) ? "later" : knows(item) ? "met" : null, title: `${titles[item]}: product ${product.toFixed(2)}, item's own number ${w[at.itemBias + item].toFixed(2)}` },
+          html("div", { class: clicks ? null : "stars" }, html("span", {}, titles[item]), " ", html("span", { class: "learning-note" }, note), " ",
+            html("span", { class: "learning-score" }, clicks ? `${product.toFixed(2)} ${w[at.itemBias + item] < 0 ? "−" : "+"} ${Math.abs(w[at.itemBias + item]).toFixed(2)}`.replace(/^-/, "−") : scores[item].toFixed(2))));
       }));
       curves.replaceChildren(chart());
       const [, known, unseen] = run.seen[run.seen.length - 1];
       told.textContent = clicks
-        ? `Step ${state.steps}. Pairs of a clicked and an unmet item in the right order: ${Math.round(100 * known)} % of the training clicks, ${Math.round(100 * unseen)} % of later ones that are new to their customer.`
-        : `Step ${state.steps}. Error (RMSE, stars): ${short(known, 2)} on the ratings that train, ${short(unseen, 2)} on those held back.`;
+        ? `Step ${state.steps}, each by a batch of ${BATCH} clicks. Of the pairs of an item met and one never met, ${Math.round(100 * known)} % are in the right order for items met in training, ${Math.round(100 * unseen)} % for items first met later.`
+        : `Step ${state.steps}, each by a batch of ${BATCH} ratings. Root mean square error, in stars: ${short(known, 2)} on the ratings that train, ${short(unseen, 2)} on those held back; ${short(run.seen[0][2], 2)} before the first step.`;
       if (speak && !running) figure.say(`${told.textContent} First on the list: ${best.slice(0, 3).map((item) => titles[item]).join(", ")}.`);
       speak = false;
     }
 
     function chart() {
       const width = 700, high = 110, clicks = state.mode === "clicks", all = run.seen.flatMap(([, one, two]) => [one, two]);
-      const low = clicks ? 0.4 : Math.min(0.5, ...all), most = clicks ? 1 : Math.max(1.4, Math.min(3, Math.max(...all)));
-      const across = scale([0, MOST], [34, width - 6]), up = scale([low, most], [high - 22, 8]);
+      const tenth = (/** @type {number} */ value) => Math.round(value * 10) / 10;
+      const low = clicks ? 0.4 : tenth(Math.min(0.7, ...all) - 0.04), most = clicks ? 1 : tenth(Math.max(1.4, Math.min(3, Math.max(...all))) + 0.04);
+      const across = scale([0, MOST], [0, width]), up = scale([low, most], [high - 3, 3]);
       const made = svg("svg", { viewBox: `0 0 ${width} ${high}`, preserveAspectRatio: "none", class: "learning-chart", role: "img", "aria-label": "Both numbers of the line below by step." });
-      for (const line of [low, most]) made.append(svg("line", { class: "axis", x1: 34, x2: width - 6, y1: up(line), y2: up(line) }));
+      for (const line of [low, (low + most) / 2, most]) made.append(svg("line", { class: "axis", x1: 0, x2: width, y1: up(line), y2: up(line) }));
+      if (!clicks) made.append(svg("line", { x1: 0, x2: width, y1: up(run.seen[0][2]), y2: up(run.seen[0][2]), stroke: "var(--live-fill-green)", "stroke-dasharray": "2 5", "vector-effect": "non-scaling-stroke" }));
       [[1, "blue"], [2, "green"]].forEach(([column, colour]) => made.append(svg("path", { fill: "none", stroke: `var(--live-fill-${colour})`, "stroke-width": 2.5,
         "vector-effect": "non-scaling-stroke",
         d: run.seen.map((row, number) => `${number ? "L" : "M"}${across(row[0]).toFixed(1)} ${up(Math.min(most, row[column])).toFixed(1)}`).join("") })));
-      made.append(svg("line", { x1: across(state.steps), x2: across(state.steps), y1: 4, y2: high - 22, stroke: "var(--live-quiet)", "stroke-dasharray": "3 3" }));
-      return html("div", {}, made, html("p", { class: "winner-key" }, mark("blue", clicks ? "pairs in order, training clicks" : "error on the ratings that train"),
-        mark("green", clicks ? "pairs in order, later clicks" : "error on the ratings held back"), html("span", { class: "winner-year" },
-          `from ${clicks ? "40 %" : short(low, 1)} to ${clicks ? "100 %" : short(most, 1)}; step 0 to ${MOST.toLocaleString("en")} →`)));
+      made.append(svg("line", { x1: across(state.steps), x2: across(state.steps), y1: 0, y2: high, stroke: "var(--live-quiet)", "stroke-dasharray": "3 3" }));
+      const number = (/** @type {number} */ value) => (clicks ? `${Math.round(100 * value)} %` : short(value, value === tenth(value) ? 1 : 2));
+      return html("div", {}, html("p", { class: "winner-key" }, mark("blue", clicks ? "pairs in order, met in training" : "error in stars, ratings that train"),
+        mark("green", clicks ? "pairs in order, first met later" : "error in stars, ratings held back (dotted: before the first step)")),
+      html("div", { class: "learning-axes" }, html("div", { class: "learning-heights" }, ...[most, (low + most) / 2, low].map((value) => html("span", {}, number(value)))),
+        made, html("div", { class: "learning-steps" }, ...[0, MOST / 4, MOST / 2, (3 * MOST) / 4, MOST].map((value) => html("span", { style: `left:${(100 * value) / MOST}%` }, value ? String(value) : "step 0")))));
     }
 
     state = figure.recall(decode, () => ({ ...START }));

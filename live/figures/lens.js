@@ -9,7 +9,7 @@ import { roving } from "../shared/keys.js";
 import { attentive, of, products, sasrec } from "../shared/networks.js";
 import { dot, place, row, softmax, top } from "../shared/numbers.js";
 import { painter } from "../shared/pictures.js";
-import { chances, makeLaw } from "../shared/shop.js";
+import { BOUGHT, chances, makeLaw } from "../shared/shop.js";
 
 /** @typedef {import("../shared/shop.js").Event} Event */
 /**
@@ -21,9 +21,10 @@ import { chances, makeLaw } from "../shared/shop.js";
  * @property {boolean} last        whether the last event asks (SASRec), or the candidate (attentive GRU)
  */
 
-const SHOWN = 5, EVENTS = 8;
+const SHOWN = 5, EVENTS = 8, FIRST = "Click an event to take it out: this line says what changes.";
 const START = () => /** @type {State} */ ({ person: 0, order: [0, 1, 2, 3, 4, 5, 6, 7], out: [], candidate: -1, last: false });
-const percent = (/** @type {number} */ chance) => `${(100 * chance).toFixed(chance < 0.0995 ? 1 : 0)} %`;
+const number = (/** @type {number} */ value, digits = 3) => short(value, digits).replace("-", "−");
+const percent = (/** @type {number} */ chance) => `${(100 * chance).toFixed(chance < 0.0995 ? 1 : 0)}\u00a0%`;
 
 /** "1-01324567-35-214-c": customer, order, taken out, candidate, who asks. @param {State} state */
 export function encode({ person, order, out, candidate, last }) {
@@ -97,8 +98,8 @@ mount({
 
     const button = (text, onclick, more = {}) => html("button", { type: "button", onclick, ...more }, text);
     const asks = html("div", { class: "live-row", role: "group", "aria-label": "Who asks" });
-    const byCandidate = button("The candidate asks", () => act({ last: false }, "The candidate asks: attentive GRU."));
-    const byLast = button("The last event asks", () => act({ last: true }, "The last event asks: SASRec."));
+    const byCandidate = button("Attentive GRU (the candidate asks)", () => act({ last: false }, "The candidate asks: attentive GRU."));
+    const byLast = button("SASRec (the last event asks)", () => act({ last: true }, "The last event asks: SASRec."));
     const other = button("Another history", () => act({ ...START(), last: state.last, person: (state.person + 1) % people.length }, "Another customer's history."));
     const back = button("Put all back", () => act({ order: START().order, out: [] }, "All events are back in their order."));
     asks.append(byCandidate, byLast, other, back);
@@ -124,6 +125,7 @@ mount({
       return { one, cell, bar, swap, shown: -1 };
     });
     const eventKeys = roving(events), swapKeys = roving(swaps);
+    const status = html("p", { class: "lens-status" }), shares = html("p", { class: "lens-label" }, "Each row: shares among the events left. “Moves”: how much the answer changes without the event.");
     const formula = html("p", { class: "lens-formula" });
 
     const choose = html("select", { onchange: () => act({ candidate: Number(choose.value) }, null) });
@@ -146,6 +148,8 @@ mount({
       entry(Math.max(0, Math.min(entries.length - 1, at + steps[event.key])));
     });
     const product = html("p", { class: "lens-formula" }), label = html("p", { class: "lens-label" });
+    const signs = html("p", { class: "winner-key" }, ...[["blue", "above 0"], ["red", "below 0"]].map(([colour, text]) =>
+      html("span", { class: "winner-tag" }, html("i", { style: `background:var(--live-fill-${colour})` }), text)), html("span", {}, "the fuller the colour, the farther from 0, row by row"));
     const lists = html("div", { class: "lens-lists" });
     const listOf = (/** @type {string} */ name) => {
       const list = html("ol", { class: "lens-list" }), head = html("p", {}, name);
@@ -160,8 +164,8 @@ mount({
       roving(list);
       return { head, rows, items };
     };
-    const ofModel = listOf("the model puts first"), ofTruth = listOf("the observer knows the chances");
-    figure.stage.append(asks, table, formula, choice, label, strips, product, lists);
+    const ofModel = listOf("the model puts first"), ofTruth = listOf("the truth, by the observer");
+    figure.stage.append(asks, table, shares, status, formula, lists, choice, label, strips, signs, product);
 
     // ------------------------------------------------------------------------------------------- what follows from the state
 
@@ -191,13 +195,23 @@ mount({
       figure.notice("");
       figure.remember(encode(state));
       draw();
+      say(status, FIRST);
       figure.say(`${said ?? `Candidate ${titles[seen.candidate]}.`} First in the model's list: ${titles[top(seen.read.scores, 1)[0]]}.`);
     }
 
     function take(/** @type {number} */ at) {
       const event = state.order[at], title = titles[seen.all[at].item], gone = state.out.includes(event);
+      const { chances: truth, probabilities: model } = seen, isLast = !gone && at === seen.kept.filter((one) => seen.all[one].behaviour === BOUGHT).pop();
       act({ out: gone ? state.out.filter((one) => one !== event) : [...state.out, event] }, `${title} ${gone ? "put back" : "taken out"}.`);
+      const told = `${title} is ${gone ? "back" : "out"}. Most changed in the truth: ${moved(truth, seen.chances)}; in the model: ${moved(model, seen.probabilities)}.`;
+      say(status, isLast ? `${told} It was the last purchase: by this shop's law, what was just bought makes its own kind less likely.` : told);
       if (seen.kept.length) explain(at);
+    }
+
+    /** The item whose chance changed most, before and after. */
+    function moved(/** @type {Float64Array} */ before, /** @type {Float64Array} */ after) {
+      const by = before.map((one, item) => Math.abs(after[item] - one)), item = top(by, 1)[0];
+      return by[item] < 0.0005 ? "nothing" : `${titles[item]} ${percent(before[item])} → ${percent(after[item])}`;
     }
 
     function exchange(/** @type {number} */ at) {
@@ -212,21 +226,21 @@ mount({
       if (t < 0) return say(formula, `${title} is taken out: click it to put it back.`);
       const { weights, relevance } = seen.asked;
       say(formula, relevance
-        ? `${title}: weight ${short(weights[t])} × relevance ${short(relevance[t])} = ${short(weights[t] * relevance[t])} of the score.`
-        : `${title}: weight ${short(weights[t])}. How much of the score that is cannot be said: the last event itself goes past the attention.`);
+        ? `${title}: weight ${number(weights[t])} × relevance ${number(relevance[t])} = ${number(weights[t] * relevance[t])} of the score.`
+        : `${title}: weight ${number(weights[t])}. How much of the score that is cannot be said: the last event itself goes past the attention.`);
     }
 
     function total() {
       const { weights, relevance } = seen.asked, bias = seen.read.bias(seen.candidate), score = seen.read.scores[seen.candidate];
-      say(formula, !seen.kept.length ? `No event is left: the score is the candidate's bias, ${short(bias)}.` : relevance
-        ? `Score ${short(score)} = ${relevance.map((one, t) => `${short(weights[t])} × ${short(one)}`).join(" + ").replace(/\+ -/g, "− ")} + bias ${short(bias)}`.replace(/\+ bias -/, "− bias ")
-        : `Score ${short(score)}: the last event's state, after attention and network, times the candidate, and the bias ${short(bias)}.`);
+      say(formula, !seen.kept.length ? `No event is left: the score is the candidate's bias, ${number(bias)}.` : relevance
+        ? `Score ${number(score)} = ${relevance.map((one, t) => `${number(weights[t])} × ${number(one)}`).join(" + ").replace(/\+ −/g, "− ")} + bias ${number(bias)}`.replace(/\+ bias −/, "− bias ")
+        : `Score ${number(score)}: the last event's state, after attention and network, times the candidate, and the bias ${number(bias)}.`);
     }
 
     function entry(/** @type {number} */ k) {
       const { summary } = seen.asked, vector = seen.read.vector(seen.candidate);
       at = k;
-      const text = `Entry ${k + 1}: ${short(summary[k])} × ${short(vector[k])} = ${short(summary[k] * vector[k])}.`;
+      const text = `Entry ${k + 1}: ${number(summary[k])} × ${number(vector[k])} = ${number(summary[k] * vector[k])}.`;
       say(product, text);
       set(strips, { "aria-valuenow": k + 1, "aria-valuetext": text });
       entries.forEach((one, other) => set(one, { class: other === k ? "told" : null }));
@@ -236,7 +250,7 @@ mount({
       entries[at].removeAttribute("class");
       set(strips, { "aria-valuenow": at + 1 });
       const { summary } = seen.asked, bias = seen.read.bias(seen.candidate), whole = dot(summary, seen.read.vector(seen.candidate));
-      say(product, `${entries.length} products add up to ${short(whole)}; with the bias ${short(bias)} the score is ${short(whole + bias)}, in place ${place(seen.read.scores, seen.candidate)[0] + 1} of ${titles.length}.`);
+      say(product, `${entries.length} products add up to ${number(whole)}; with the bias ${number(bias)} the score is ${number(whole + bias)}, in place ${place(seen.read.scores, seen.candidate)[0] + 1} of ${titles.length}.`);
     }
 
     const colour = (/** @type {number} */ value, /** @type {number} */ most) =>
@@ -256,11 +270,11 @@ mount({
           cells[at].shown = item;
           one.replaceChildren(picture(item));
         }
-        set(one, { "aria-pressed": t >= 0, "aria-label": `${visit ? "a new visit: " : ""}${title}, ${did && did + ", "}${t < 0 ? "taken out" : `weight ${short(measured[0][t], 2)}, moves the model ${short(measured[1][t], 2)}, the truth ${short(measured[2][t], 2)}`}`, title });
+        set(one, { "aria-pressed": t >= 0, "aria-label": `${visit ? "a new visit: " : ""}${title}, ${did && did + ", "}${t < 0 ? "taken out" : `weight ${number(measured[0][t], 2)}, moves the model ${number(measured[1][t], 2)}, the truth ${number(measured[2][t], 2)}`}`, title });
         bar.forEach(({ fill, text }, kind) => {
           const value = t < 0 ? 0 : measured[kind][t];
           fill.style.height = `${70 * value}%`;
-          say(text, t < 0 ? "–" : short(value, 2));
+          say(text, t < 0 ? "–" : number(value, 2));
         });
         set(cell, { class: visit ? "new-visit" : null });
         say(cell.lastChild, did);
@@ -299,6 +313,7 @@ mount({
     const load = () => {
       state = figure.recall((text) => decode(text, people.length, titles.length), START);
       draw();
+      say(status, FIRST);
     };
     figure.onAddress(load);
     load();

@@ -8,7 +8,11 @@ import { uniform } from "../shared/random.js";
 
 const LOGS = 60;
 const START = { sharp: 5, shown: 60, visits: 300, most: 10, model: "means", seed: 0 };    // sharpness in tenths
-const ESTIMATORS = /** @type {[string, string][]} */ ([["ips", "IPS"], ["clipped", "clipped"], ["snips", "self-normalised"], ["direct", "direct (model alone)"], ["robust", "doubly robust"]]);
+const ESTIMATORS = /** @type {[string, string][]} */ ([["ips", "IPS"], ["clipped", "clipped"], ["snips", "SNIPS"], ["direct", "direct method"], ["robust", "doubly robust"]]);
+/** What each adds up, in a few words. @type {Record<string, string>} */
+const MEANING = { ips: "clicks × weights", clipped: "no weight above that", snips: "IPS ÷ the mean weight", direct: "the reward model alone",
+  robust: "model + weighted errors" };
+const MODELS = ["means", "zero", "truth"];
 
 /** exp(score / temperature) of the items that may be shown, as shares. */
 function softmax(/** @type {ArrayLike<number>} */ scores, /** @type {number} */ from, /** @type {number} */ size, /** @type {number} */ shown, /** @type {number} */ temperature) {
@@ -40,7 +44,7 @@ function world(/** @type {any} */ { tables, values }) {
       if (shares[item]) supported += (share * attraction[user * items + item]) / users;
       else lost += share / users;
     }));
-    return { shares, supported, lost };
+    return { shares, supported, lost, earned: chances.reduce((sum, _, user) => sum + shares.reduce((own, share, item) => own + share * attraction[user * items + item], 0), 0) / users };
   }
 
   /** One log, and what the estimators need of it. */
@@ -68,7 +72,7 @@ function world(/** @type {any} */ { tables, values }) {
 
   /** Fills in what the reward model expects. */
   function model(/** @type {any} */ row, /** @type {{model: string}} */ state) {
-    const truth = state.model === "truth", means = truth ? null : shrunkenMeans(row.item, row.reward, items), known = new Map();
+    const truth = state.model === "truth", means = truth ? null : shrunkenMeans(row.item, row.reward, items, state.model === "zero"), known = new Map();
     for (let visit = 0; visit < row.item.length; visit++) {
       const user = row.user[visit], from = truth ? user * items : (visit % 3) * items, table = truth ? attraction : means, key = user * 3 + (truth ? 0 : visit % 3);
       let expected = known.get(key);
@@ -87,7 +91,7 @@ function world(/** @type {any} */ { tables, values }) {
 
 /** Sixty logs, and what each estimator says from each. */
 function measure(/** @type {ReturnType<typeof world>} */ shop, /** @type {typeof START} */ state) {
-  const { shares, supported, lost } = shop.old(state), random = uniform(state.seed), found = [];
+  const { shares, supported, lost, earned } = shop.old(state), random = uniform(state.seed), found = [];
   let first;
   for (let number = 0; number < LOGS; number++) {
     const log = shop.log(shares, state, random);
@@ -100,7 +104,7 @@ function measure(/** @type {ReturnType<typeof world>} */ shop, /** @type {typeof
       holds: said.filter((one) => one.low <= shop.value && shop.value <= one.high).length }];
   }));
   const weight = first.weight;
-  return { shares, supported, lost, rows, first, effective: effectiveSize(weight), heaviest: weight.reduce((a, b) => Math.max(a, b), 0), weights: estimate(weight, null) };
+  return { shares, supported, lost, earned, rows, first, effective: effectiveSize(weight), heaviest: weight.reduce((a, b) => Math.max(a, b), 0), weights: estimate(weight, null) };
 }
 
 /** The address: 5.60.300.10.means.0 */
@@ -108,7 +112,7 @@ function decode(/** @type {string} */ text) {
   const [sharp, shown, visits, most, model, seed, rest] = text.split("."), n = [sharp, shown, visits, most, seed].map(Number);
   const inside = (/** @type {number} */ value, /** @type {number} */ low, /** @type {number} */ high) => Number.isInteger(value) && value >= low && value <= high;
   if (rest !== undefined || !inside(n[0], 0, 30) || !inside(n[1], 5, 60) || ![100, 300, 1000].includes(n[2]) || !inside(n[3], 1, 50)
-    || !["means", "truth"].includes(model) || !inside(n[4], 0, 999)) return null;
+    || !MODELS.includes(model) || !inside(n[4], 0, 999)) return null;
   return { sharp: n[0], shown: n[1], visits: n[2], most: n[3], model, seed: n[4] };
 }
 const encode = (/** @type {typeof START} */ s) => [s.sharp, s.shown, s.visits, s.most, s.model, s.seed].join(".");
@@ -119,8 +123,8 @@ mount({
     const shop = world(data);
     return {
       truth: (/** @type {any} */ state) => {
-        const { shares, supported, lost } = shop.old({ ...START, ...state });
-        return { value: shop.value, supported, lost, shares: Array.from(shares), chances: shop.chances.map((one) => Array.from(one)) };
+        const { shares, supported, lost, earned } = shop.old({ ...START, ...state });
+        return { value: shop.value, supported, lost, earned, shares: Array.from(shares), chances: shop.chances.map((one) => Array.from(one)) };
       },
       log: (/** @type {any} */ given) => {
         const state = { ...START, ...given }, log = shop.log(shop.old(state).shares, state, uniform(state.seed));
@@ -145,11 +149,11 @@ mount({
       figure.remember(encode(state) === encode(START) ? "" : encode(state));
       redraw();
     };
-    const sharp = slider("Old policy prefers what sells", { min: 0, max: 30, step: 1 }, (x) => (x ? `sales to the ${x / 10}` : "not at all"), (x) => change({ sharp: x }));
+    const sharp = slider("Old policy prefers what sells", { min: 0, max: 30, step: 1 }, (x) => (x ? `sales to the power ${x / 10}` : "not at all: all items alike"), (x) => change({ sharp: x }));
     const shown = slider("and ever shows", { min: 5, max: 60, step: 5 }, (x) => (x === 60 ? "all 60 items" : `${x} items`), (x) => change({ shown: x }));
     const visits = choice("Visits in a log", [["100", "100"], ["300", "300"], ["1000", "1,000"]], (one) => change({ visits: Number(one) }));
     const most = slider("clip at", { min: 1, max: 50, step: 1 }, String, (x) => change({ most: x }));
-    const model = choice("Reward model", [["means", "item means"], ["truth", "the truth"]], (one) => change({ model: one }));
+    const model = choice("Reward model", [["means", "item means"], ["zero", "means, 0 if never shown"], ["truth", "the truth"]], (one) => change({ model: one }));
     const anew = html("button", { type: "button", onclick: () => change({ seed: (state.seed + 1) % 1000 }) }, "New logs");
     const reset = html("button", { type: "button", onclick: () => change(START) }, "As at the start");
     const chances = html("div", {}), strips = html("div", {}), told = html("p", { class: "weights-told" }), lost = html("p", { class: "weights-lost" });
@@ -168,10 +172,12 @@ mount({
       chances.replaceChildren(policies(found));
       strips.replaceChildren(...rows(found));
       const worth = Math.round(found.effective), n = state.visits.toLocaleString("en");
-      told.textContent = `The first log: ${n} rows are worth ${worth.toLocaleString("en")} of the new policy's own (effective sample size); the heaviest counts ${found.heaviest.toFixed(1)} times, the mean weight is ${found.weights.value.toFixed(2)}.`;
-      lost.textContent = found.lost > 1e-9
-        ? `Support lost: ${Math.round(100 * found.lost)} % of what the new policy shows was never in the log. It truly earns ${short(found.supported)} with the items that were; no weight can say what the others earn.` : "";
-      figure.say(`IPS errs by ${short(found.rows.ips.off)}, self-normalised by ${short(found.rows.snips.off)}, doubly robust by ${short(found.rows.robust.off)} clicks a visit. ${n} rows are worth ${worth}. ${lost.textContent}`);
+      told.textContent = `The old policy earns ${short(found.earned)} clicks a visit, the new one ${short(shop.value)}. ${state.model === "means" ? `Item means are drawn to the log's mean: the direct method says ${short(found.rows.direct.mean)}. ` : ""}The first log: ${n} rows are worth ${worth.toLocaleString("en")} of the new policy's own (effective sample size); the heaviest counts ${found.heaviest.toFixed(1)} times, the mean weight is ${found.weights.value.toFixed(2)}.`;
+      const beyond = (shop.value - found.supported) / found.lost, log = found.first.reward.reduce((sum, one) => sum + one, 0) / state.visits,
+        guess = state.model === "truth" ? "the truth" : state.model === "zero" ? "0" : `the log's mean (${short(log, 2)} in the first)`;
+      const gap = `Support lost: ${Math.round(100 * found.lost)} % of what the new policy shows was never in the log.`;
+      lost.replaceChildren(...(found.lost < 1e-9 ? [] : [html("strong", {}, gap), ` With the rest it earns ${short(found.supported)}: this is what IPS estimates, however narrow its intervals. Where nothing was shown, the direct method and doubly robust say what their model guesses, ${guess}; there the truth is ${short(beyond, 2)} a visit, and no log of this policy can tell.`]));
+      figure.say(`IPS errs by ${short(found.rows.ips.off)}, SNIPS by ${short(found.rows.snips.off)}, doubly robust by ${short(found.rows.robust.off)} clicks a visit. ${n} rows are worth ${worth}. ${found.lost < 1e-9 ? "" : gap}`);
     }
 
     function policies(/** @type {any} */ found) {
@@ -198,9 +204,9 @@ mount({
       const made = ESTIMATORS.map(([name, title]) => {
         const { said, mean, off, holds } = found.rows[name], label = name === "clipped" ? `clipped at ${state.most}` : title;
         const drawing = svg("svg", { viewBox: `0 0 ${width} ${high}`, preserveAspectRatio: "none", class: "weights-strip", role: "img",
-          "aria-label": `${label}: mean of ${LOGS} logs ${short(mean)}, true ${short(shop.value)}, error ${short(off)}.` });
+          "aria-label": `${label}: mean of ${LOGS} logs ${short(mean)}, true ${short(shop.value)}, root mean square error ${short(off)}.` });
         drawing.append(svg("line", { class: "axis", x1: 4, x2: width - 4, y1: high - 1, y2: high - 1 }),
-          svg("line", { x1: x(shop.value), x2: x(shop.value), y1: 0, y2: high, stroke: "var(--live-fill-red)", "stroke-width": 1.5, "stroke-dasharray": "4 3" }));
+          svg("line", { x1: x(shop.value), x2: x(shop.value), y1: 0, y2: high, stroke: "var(--live-fill-red)", "stroke-width": 2.5, "stroke-dasharray": "4 3", "vector-effect": "non-scaling-stroke" }));
         const dots = { blue: "", orange: "" };
         said.forEach((/** @type {any} */ one, /** @type {number} */ number) => {
           const inside = one.low <= shop.value && shop.value <= one.high, y = 7 + 26 * random();
@@ -210,14 +216,15 @@ mount({
         for (const [colour, d] of Object.entries(dots)) drawing.append(svg("path", { d, fill: "none", stroke: `var(--live-fill-${colour})`,
           "stroke-opacity": 0.75, "stroke-width": 6, "stroke-linecap": "round", "vector-effect": "non-scaling-stroke" }));
         drawing.append(svg("path", { d: `M${x(Math.min(most, mean))} 0V${high}`, stroke: "var(--live-ink)", "stroke-width": 2 }));
-        return html("div", { class: "weights-row" }, html("span", { class: "weights-name" }, label), drawing,
+        return html("div", { class: "weights-row" }, html("span", { class: "weights-name" }, label, html("small", {}, MEANING[name])), drawing,
           html("span", { class: "weights-number" }, `error ${short(off)}`), html("span", { class: "weights-number quietly" }, `${holds} of ${LOGS} hold`));
       });
-      const key = html("p", { class: "winner-key" }, html("span", {}, `0 to ${short(most, 2)} clicks a visit; a dot a log, at the edge if it is beyond`),
-        html("span", { class: "winner-tag" }, html("i", { style: "background:var(--live-fill-blue)" }), "95 % interval holds the truth"),
+      const key = html("p", { class: "winner-key" }, html("span", {}, `A dot is the estimate of one log, from 0 to ${short(most, 2)} clicks a visit (beyond it: at the edge)`),
+        html("span", { class: "winner-tag" }, html("i", { style: "background:var(--live-fill-blue)" }), "its 95 % interval holds the truth"),
         html("span", { class: "winner-tag" }, html("i", { style: "background:var(--live-fill-orange)" }), "misses it"),
-        html("span", {}, `dashed: true, ${short(shop.value)}; upright bar: mean; lying bar: interval of the first log`));
-      return [...made, key];
+        html("span", {}, `dashed: the truth, ${short(shop.value)}; upright bar: mean of all logs; lying bar: interval of the first`),
+        html("span", {}, `error: root mean square error of ${LOGS} logs; hold: of ${LOGS} intervals, those that hold the truth`));
+      return [key, ...made];
     }
 
     state = figure.recall(decode, () => ({ ...START }));

@@ -7,7 +7,7 @@ import { mount } from "../shared/figure.js";
 import { METRICS, drawAgain, paired } from "../shared/metrics.js";
 import { cut, later, ranks } from "../shared/questions.js";
 
-const DRAWS = 500, BINS = 48, MOST = 50;
+const DRAWS = 500, BINS = 48, MOST = 50, WIDEST = 0.16;      // of all settings; fixed, so that two can be compared
 const START = { cut: "time", percent: 10, kind: "all", negatives: 119, metric: "ndcg", k: 10, seed: 0 };
 const NAMES = { ndcg: "NDCG", hit: "hit rate", mrr: "reciprocal rank" };
 const COLOURS = ["blue", "orange"];
@@ -78,7 +78,7 @@ mount({
     };
   },
   start(figure) {
-    const data = { tables: figure.tables, values: figure.values }, log = logOf(data), answer = judge(data);
+    const data = { tables: figure.tables, values: figure.values }, log = logOf(data), answer = judge(data), plain = judge(data);
     const { strong, weak } = figure.values, names = [`penalty ${strong}`, `penalty ${weak}`];
     const first = answer(START).gaps;
     let state = { ...START };
@@ -88,9 +88,9 @@ mount({
       redraw();
     };
     const cuts = choice("Test", [["time", "the last events"], ["last", "each one's last item"], ["random", "a tenth by lot"]], (one) => change({ cut: one }));
-    const percent = slider("how many", { min: 5, max: 30, step: 5 }, (x) => `${x} %`, (x) => change({ percent: x }));
+    const percent = slider("how many asked", { min: 5, max: 30, step: 5 }, (x) => (state.cut === "time" ? `${x} %` : state.cut === "last" ? "one each" : "10 %"), (x) => change({ percent: x }));
     const kinds = choice("Ranked against", [["all", "any items"], ["unmet", "not met before"], ["never", "never met, before or after"]], (one) => change({ kind: one }));
-    const negatives = slider("how many", { min: 4, max: 119, step: 5 }, (x) => (x === 119 ? "all" : `${x} by lot`), (x) => change({ negatives: x }));
+    const negatives = slider("how many rivals", { min: 4, max: 119, step: 5 }, (x) => (x === 119 ? "all" : `${x} by lot`), (x) => change({ negatives: x }));
     const metrics = choice("Metric", Object.entries(NAMES), (one) => change({ metric: one }));
     const k = slider("k", { min: 1, max: MOST, step: 1 }, String, (x) => change({ k: x }));
     const again = html("button", { type: "button", onclick: () => change({ seed: (state.seed + 1) % 1000 }) }, "Draw lots anew");
@@ -104,6 +104,7 @@ mount({
       verdict, html("div", { class: "winner-panels" }, left, right), leaks, html("div", { class: "live-row" }, again, reset));
 
     const redraw = soon(() => draw());
+    let drawn = 0;
     function draw() {
       const found = answer(state), gap = found.gaps.all, sure = gap.low > 0 ? 0 : gap.high < 0 ? 1 : -1;
       cuts.set(state.cut);
@@ -114,26 +115,39 @@ mount({
       k.set(state.k);
       again.disabled = state.negatives === 119 && state.cut !== "random";
       const sentence = sure < 0 ? `No winner: the interval holds 0` : `The ${sure ? "weak" : "strong"} penalty (${sure ? weak : strong}) wins`;
-      const numbers = `${NAMES[state.metric]}@${state.k} ${short(found.values[0])} and ${short(found.values[1])}; ${found.n.toLocaleString("en")} questions`;
+      const both = (/** @type {number[]} */ values) => `strong ${short(values[0])}, weak ${short(values[1])}`;
+      const numbers = `${NAMES[state.metric]}@${state.k}: ${both(found.values)}; ${found.n.toLocaleString("en")} questions`;
       verdict.replaceChildren(html("strong", { class: sure < 0 ? "" : `winner-${COLOURS[sure]}` }, `${sentence}.`), ` ${numbers}.`);
       time.replaceChildren(timeline(found));
       left.replaceChildren(curves(found));
-      right.replaceChildren(differences(found));
+      right.replaceChildren(differences(found), html("p", { class: "winner-key" }, html("span", { class: "winner-year" }, "ring: before you changed anything")));
       const lines = [];
-      if (found.future > 0.001) lines.push(`Training reads the future: on average ${Math.round(100 * found.future)} % of the training events happened after the question.`);
+      if (found.future > 0.001) lines.push(`Training reads the future: ${Math.round(100 * found.future)} % of the training events happened after the question, on average over the questions (red in the strip).`);
       if (state.kind === "never") lines.push("The list looks into the future: who leaves out what will be met later has to know it.");
       if (found.given > 0.01) lines.push(`The list gives the answer away: in ${Math.round(100 * found.given)} % of the questions the answer is the only thing on it that the customer met before.`);
+      const other = state.cut !== "time", open = state.kind !== "all";
       leaks.replaceChildren(...lines.map((line) => html("li", {}, line)));
-      figure.say(`${sentence}. ${lines.join(" ")}`);
+      const say = (/** @type {string} */ more) => figure.say(`${sentence}. ${numbers}. ${lines.join(" ")} ${more}`);
+      const turn = ++drawn;
+      if (!other && !open) return say("");
+      setTimeout(() => {                                      // a second measurement: after the answer stands there
+        if (turn !== drawn) return;
+        const before = plain({ ...state, cut: "time", kind: "all" }).values;
+        const beside = `With ${other ? "the last events asked" : ""}${other && open ? " and " : ""}${open ? "any items as rivals" : ""}: ${both(before)}.${other ? " Those are other questions: the leak is not the only difference." : ""}`;
+        leaks.append(html("li", { class: "winner-beside" }, beside));
+        say(beside);
+      });
     }
 
     function timeline(/** @type {any} */ found) {
       const bins = Array.from({ length: BINS }, () => [0, 0, 0]), last = log.moments.length ? Array.from(log.moments).reduce((a, b) => Math.max(a, b)) : 0, width = 700, high = 46;
-      let early = Infinity;
-      for (let row = 0; row < log.items.length; row++) if (found.parts.asked[row]) early = Math.min(early, log.moments[row]);
+      const earlier = new Float64Array(last + 2);            // of each moment, the share of questions that were asked before it
+      for (let row = 0; row < log.items.length; row++) if (found.parts.asked[row]) earlier[log.moments[row] + 1] += 1 / found.n;
+      for (let moment = 1; moment < earlier.length; moment++) earlier[moment] += earlier[moment - 1];
       for (let row = 0; row < log.items.length; row++) {
         const bin = bins[Math.min(BINS - 1, Math.floor((log.moments[row] / (last + 1)) * BINS))];
-        bin[found.parts.asked[row] ? 1 : log.moments[row] > early ? 2 : 0]++;
+        if (found.parts.asked[row]) bin[1]++;
+        else if (found.parts.train[row]) [bin[0], bin[2]] = [bin[0] + 1 - earlier[log.moments[row]], bin[2] + earlier[log.moments[row]]];
       }
       const y = scale([0, Math.max(...bins.map(([a, b, c]) => a + b + c))], [0, high]), step = width / BINS;
       const drawing = svg("svg", { viewBox: `0 0 ${width} ${high + 2}`, role: "img", preserveAspectRatio: "none", class: "winner-time",
@@ -148,20 +162,20 @@ mount({
             fill: `var(--live-fill-${["grey", "sky", "red"][kind]})` }));
         });
       });
-      const red = bins.some((bin) => bin[2]);
+      const red = bins.some((bin) => bin[2] > 0.001);
       return html("div", { class: "winner-cut" }, drawing, html("p", { class: "winner-key" }, key("grey", "trains"), key("sky", "is asked"),
-        red ? key("red", "trains, and happened after a question") : null, html("span", { class: "winner-year" }, "the year, first event to last →")));
+        red ? key("red", "trains, and came after the question") : null, html("span", { class: "winner-year" }, "the year, first event to last →")));
     }
     const key = (/** @type {string} */ colour, /** @type {string} */ text) => html("span", { class: "winner-tag" }, html("i", { style: `background:var(--live-fill-${colour})` }), text);
 
     function curves(/** @type {any} */ found) {
       const width = 340, high = 210, x = scale([1, MOST], [34, width - 8]);
-      const most = Math.max(...found.curves.flat(), 0.01), y = scale([0, most * 1.08], [high - 30, 10]);
+      const most = 1, y = scale([0, most * 1.03], [high - 30, 10]);
       const drawing = svg("svg", { viewBox: `0 0 ${width} ${high}`, role: "img",
         "aria-label": `${NAMES[state.metric]} at k from 1 to ${MOST}. At ${state.k}: ${short(found.values[0])} for ${names[0]}, ${short(found.values[1])} for ${names[1]}.` });
       for (const tick of [0, most / 2, most]) {
         drawing.append(svg("line", { class: "axis", x1: 34, x2: width - 8, y1: y(tick), y2: y(tick) }),
-          svg("text", { class: "quiet", x: 30, y: y(tick) + 4, "text-anchor": "end" }, short(tick, 2)));
+          svg("text", { class: "quiet", x: 30, y: y(tick) + 4, "text-anchor": "end" }, short(tick, 1)));
       }
       for (const tick of [1, 10, 20, 30, 40, 50]) drawing.append(svg("text", { class: "quiet", x: x(tick), y: high - 14, "text-anchor": "middle" }, String(tick)));
       drawing.append(svg("text", { class: "quiet", x: width / 2, y: high - 1, "text-anchor": "middle" }, `${NAMES[state.metric]}@k by k`),
@@ -179,28 +193,28 @@ mount({
 
     function differences(/** @type {any} */ found) {
       const width = 340, high = 210, rows = [["all", "all questions"], ["again", "met again"], ["new", "new to them"]];
-      const most = Math.max(0.06, ...rows.flatMap(([part]) => (found.gaps[part] ? [found.gaps[part].high, -found.gaps[part].low] : []))) * 1.05;
+      const most = WIDEST, inside = (/** @type {number} */ value) => Math.max(-most, Math.min(most, value));
       const x = scale([-most, most], [12, width - 12]);
       const told = rows.map(([part, name]) => found.gaps[part] ? `${name} ${signed(found.gaps[part].difference)}` : `${name}: none`).join(", ");
-      const drawing = svg("svg", { viewBox: `0 0 ${width} ${high}`, role: "img", "aria-label": `Strong less weak: ${told}.` },
+      const drawing = svg("svg", { viewBox: `0 0 ${width} ${high}`, role: "img", "aria-label": `Strong minus weak: ${told}.` },
         svg("line", { class: "axis", x1: x(0), x2: x(0), y1: 22, y2: high - 30, style: "stroke:var(--live-quiet)" }),
         svg("text", { x: 12, y: 12, style: "fill:var(--live-orange);font-weight:600" }, "← weak better"),
         svg("text", { x: width - 12, y: 12, "text-anchor": "end", style: "fill:var(--live-blue);font-weight:600" }, "strong better →"),
-        svg("text", { class: "quiet", x: width / 2, y: high - 1, "text-anchor": "middle" }, "strong less weak, 95 % interval; ring: at the start"));
+        svg("text", { class: "quiet", x: width / 2, y: high - 1, "text-anchor": "middle" }, "strong minus weak, 95 % interval"));
       rows.forEach(([part, name], place) => {
         const gap = found.gaps[part], y = 52 + 54 * place;
         if (!gap) return;
         const colour = gap.low > 0 ? "blue" : gap.high < 0 ? "orange" : "grey", share = part === "all" ? "" : ` (${Math.round((100 * gap.n) / found.n)} %)`;
-        const ring = Math.max(-most, Math.min(most, first[part].difference));
+        const ring = inside(first[part].difference);
         drawing.append(
           svg("text", { x: 12, y: y - 12 }, name + share),
           svg("text", { x: width - 12, y: y - 12, "text-anchor": "end", style: colour === "grey" ? "" : `fill:var(--live-${colour})` },
             `${signed(gap.difference)} (${signed(gap.low)} to ${signed(gap.high)})`),
           svg("circle", { cx: x(ring), cy: y, r: 6, fill: "none", stroke: "var(--live-quiet)" }),
-          svg("line", { x1: x(gap.low), x2: x(gap.high), y1: y, y2: y, stroke: `var(--live-fill-${colour})`, "stroke-width": 3 }),
-          svg("circle", { cx: x(gap.difference), cy: y, r: 4.5, fill: `var(--live-fill-${colour})` }));
+          svg("line", { x1: x(inside(gap.low)), x2: x(inside(gap.high)), y1: y, y2: y, stroke: `var(--live-fill-${colour})`, "stroke-width": 3 }),
+          svg("circle", { cx: x(inside(gap.difference)), cy: y, r: 4.5, fill: `var(--live-fill-${colour})` }));
       });
-      for (const tick of [-1, 1]) drawing.append(svg("text", { class: "quiet", x: x(tick * most * 0.9), y: high - 16, "text-anchor": "middle" }, signed(tick * most * 0.9).replace(/0+$/, "")));
+      for (const tick of [-1, 1]) drawing.append(svg("text", { class: "quiet", x: x(tick * 0.1), y: high - 16, "text-anchor": "middle" }, tick < 0 ? "−.1" : "+.1"));
       drawing.append(svg("text", { class: "quiet", x: x(0), y: high - 16, "text-anchor": "middle" }, "0"));
       return drawing;
     }

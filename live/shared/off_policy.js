@@ -51,12 +51,13 @@ export function effectiveSize(weight) {
 
 /**
  * Each item's mean reward, drawn towards the mean of all, for the rows of each fold from the other folds: (folds, N).
- * Row r is in fold r % folds.
+ * Row r is in fold r % folds. `empty`: an item that the other folds never show has 0, and not the mean of all.
  * @param {ArrayLike<number>} items
  * @param {ArrayLike<number>} reward
  * @param {number} nItems
+ * @param {boolean} [empty]
  */
-export function shrunkenMeans(items, reward, nItems, folds = 3, strength = 10) {
+export function shrunkenMeans(items, reward, nItems, empty = false, folds = 3, strength = 10) {
   const count = new Float64Array(folds * nItems), total = new Float64Array(folds * nItems);
   for (let row = 0; row < items.length; row++) {
     for (let fold = 0; fold < folds; fold++) {
@@ -73,7 +74,7 @@ export function shrunkenMeans(items, reward, nItems, folds = 3, strength = 10) {
       sum += total[fold * nItems + item];
     }
     const mean = sum / Math.max(rows, 1);
-    for (let at = fold * nItems; at < (fold + 1) * nItems; at++) found[at] = (total[at] + strength * mean) / (count[at] + strength);
+    for (let at = fold * nItems; at < (fold + 1) * nItems; at++) found[at] = empty && !count[at] ? 0 : (total[at] + strength * mean) / (count[at] + strength);
   }
   return found;
 }

@@ -56,14 +56,17 @@ class ItemNeighbours(Recommender):
         self.register_buffer("weight", torch.zeros(n_items, k))
 
     def fit(self, split):
+        self.keep(self.weights(split))
+        return self
+
+    def keep(self, found):
         self.neighbours.fill_(-1)
         self.weight.zero_()
         kept = min(self.k, self.n_items)
-        for rows, weights in self.weights(split):
+        for rows, weights in found:
             candidate, place, neighbour, weight = largest(weights, rows, kept)
             self.weight[candidate, place] = torch.from_numpy(weight).to(self.weight)
             self.neighbours[candidate, place] = torch.from_numpy(neighbour).to(self.neighbours)
-        return self
 
     def of_neighbour(self):
         """Whose neighbour each item is: `Lists` by item, and the weights beside; made once for a fit."""
@@ -126,10 +129,12 @@ class ItemKNN(ItemNeighbours):
         by_item = met.T.tocsr()
         count = np.diff(by_item.indptr).astype(np.float32)
         for rows in blocks(self.n_items):
-            shared = (by_item[rows] @ met).tocsr()                      # (R, n_items)
-            one = np.repeat(count[rows], np.diff(shared.indptr))
-            shared.data = similarity(shared.data, one, count[shared.indices], self.similarity, self.shrink)
-            yield rows, shared
+            yield rows, self.alike((by_item[rows] @ met).tocsr(), count[rows], count)   # (R, n_items)
+
+    def alike(self, shared, one, other):
+        one = np.repeat(one, np.diff(shared.indptr))
+        shared.data = similarity(shared.data, one, other[shared.indices], self.similarity, self.shrink)
+        return shared
 
 
 class RP3Beta(ItemNeighbours):

@@ -79,11 +79,34 @@ def test_the_score_is_the_sum_that_it_says(open_live):
     page = open_live("lens").page
     score, terms = page.locator(".lens-formula").first.inner_text().removeprefix("Score ").split(" = ")
     total = 0.0
-    for term in terms.replace("− bias ", "+ bias -").replace("− ", "+ -1 × ").split(" + "):
+    for term in terms.replace("− bias ", "+ bias -").replace("− ", "+ -1 × ").replace("−", "-").split(" + "):
         factors = [float(factor.removeprefix("bias ")) for factor in term.split(" × ")]
         total += np.prod(factors)
     assert total == pytest.approx(float(score), abs=0.02)
     assert float(page.locator(".lens-formula").nth(1).inner_text().split("score is ")[1].split(",")[0]) == pytest.approx(float(score), abs=0.002)
+
+
+def test_the_status_says_what_a_removal_changes(open_live, asked, computing, stored):
+    """And why: the same thing only looked at, and not bought, has the chance that it has without the event."""
+    page = open_live("lens").page
+    last = page.locator(".lens-table tr").first.locator("button").nth(7)
+    title = last.get_attribute("title")
+    last.click()
+    said = page.locator(".lens-status").inner_text()
+    assert f"{title} is out" in said and "last purchase" in said and "→" in said
+    arrays, values, shop, _ = stored
+    user = values["people"][0]
+    told = arrays[f"events.{user}"]
+    events = [{"item": int(item), "behaviour": int(behaviour), "time": int(time)} for item, behaviour, time in told[:8]]
+    assert events[7]["behaviour"] == 3
+    chance = [np.array(computing("lens").evaluate("args => recbookLive.compute.lens.truth(...args)", [some, int(told[8, 2]), shop.truth.world.prior[user].tolist()]))
+              for some in (events, [*events[:7], events[7] | {"behaviour": 0}], events[:7])]
+    bought, looked, without = (one[told[7, 0]] for one in chance)
+    assert without > 3 * bought and abs(looked - without) < 0.1 * without
+    last.click()
+    assert f"{title} is back" in page.locator(".lens-status").inner_text()
+    page.locator(".lens-table tr").first.locator("button").first.click()
+    assert "in the truth: nothing" in page.locator(".lens-status").inner_text() and "last purchase" not in page.locator(".lens-status").inner_text()
 
 
 def test_events_are_taken_out_and_swapped_with_keys_alone(open_live):

@@ -55,11 +55,12 @@ def test_policies_and_their_true_values_are_the_packages(computing, world, sharp
     assert np.abs(np.array(found["chances"]) - chances).max() < 1e-3 and np.abs(np.array(found["shares"]) - shares).max() < 1e-3
     truth = showing.attraction[:, order]
     assert found["value"] == pytest.approx(showing.value(new), abs=1e-3)
+    assert found["earned"] == pytest.approx(showing.value(old), abs=1e-3)
     assert found["supported"] == pytest.approx((chances * truth * (shares > 0)).sum() / shop.n_users, abs=1e-3)
     assert found["lost"] == pytest.approx((chances * (shares == 0)).sum() / shop.n_users, abs=1e-3)
 
 
-@pytest.mark.parametrize("model", ["means", "truth"])
+@pytest.mark.parametrize("model", ["means", "zero", "truth"])
 def test_a_log_of_the_page_is_read_by_the_package_alike(computing, world, model):
     """Its weights, its reward model in three folds, and all that follows."""
     _, showing, _, _, order = world
@@ -79,6 +80,9 @@ def test_a_log_of_the_page_is_read_by_the_package_alike(computing, world, model)
                     yield np.flatnonzero(np.arange(n) % folds != fold), np.flatnonzero(np.arange(n) % folds == fold)
             with patch.object(rewards, "deal", every_third):
                 table = rewards.shrunken_means(item, reward, len(order))
+                if model == "zero":
+                    for _, (rest, fold) in zip(range(3), every_third(len(item), 3, 0)):
+                        table[np.ix_(fold, np.setdiff1d(np.arange(len(order)), item[rest]))] = 0
         assert np.abs(np.array(rows["predicted"]) - table[np.arange(len(item)), item]).max() < 1e-3
         assert np.abs(np.array(rows["expected"]) - (chances[user] * table).sum(1)).max() < 1e-3
         right, effective = expected(rows, 10)
@@ -94,6 +98,14 @@ def test_what_the_caption_says(computing):
     near, far = measured(), measured(sharp=30)
     assert far["rows"]["ips"]["off"] > 2 * near["rows"]["ips"]["off"]
     assert far["rows"]["clipped"]["mean"] < 0.85 * far["value"] and near["rows"]["direct"]["mean"] < 0.6 * near["value"]
+    even = measured(sharp=0)["rows"]
+    assert all(even[name]["off"] > near["rows"][name]["off"] for name in even), "the first steps help everybody"
+    five = measured(shown=5)
+    assert five["rows"]["ips"]["holds"] == 0 and five["rows"]["robust"]["holds"] > 40 and measured(shown=10)["rows"]["ips"]["holds"] < 35
+    assert measured(shown=5, model="zero")["rows"]["robust"]["holds"] == measured(shown=5, model="zero")["rows"]["direct"]["holds"] == 0
+    for state in ({"sharp": 0}, {"sharp": 10}, {"sharp": 30}, {"shown": 10}, {"shown": 5}):
+        earned = computing("weights").evaluate("state => recbookLive.compute.weights.truth(state).earned", state)
+        assert abs(measured(**state)["rows"]["direct"]["mean"] - earned) < 0.03, "the direct method says what the old policy earns"
     narrow = measured(shown=20, visits=1000)
     assert narrow["lost"] > 0.1 and abs(narrow["rows"]["ips"]["mean"] - narrow["supported"]) < 0.02 < narrow["rows"]["snips"]["mean"] - narrow["supported"]
 

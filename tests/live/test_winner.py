@@ -123,6 +123,21 @@ def test_what_the_caption_says(computing):
     assert judged(page, cut="random")["future"] > 0.4 and start["future"] == 0
 
 
+def test_red_is_the_share_of_the_training_that_came_later(open_live, computing):
+    """The area of the strip, against the number in the sentence; and what stands beside it is measured without the leak."""
+    for kind in ("last", "random"):
+        page = open_live("winner", hash=f"winner={kind}.10.all.119.ndcg.10.0").page
+        red, grey = (sum(float(bar.get_attribute("height")) for bar in page.locator(f".winner-time rect[fill*={colour}]").all()) for colour in ("red", "grey"))
+        assert red / (red + grey) == pytest.approx(judged(computing("winner"), cut=kind)["future"], abs=1e-3)
+        assert "strong {:.3f}, weak {:.3f}".format(*judged(computing("winner"))["values"]).replace("0.", ".") in page.locator(".winner-beside").inner_text()
+
+
+def test_every_difference_fits_the_scale(computing):
+    for cut in ("time", "last", "random"):
+        for state in ({"k": 1, "metric": "hit", "kind": "unmet"}, {"negatives": 4}, {"kind": "never"}):
+            assert all(-0.16 < gap["low"] and gap["high"] < 0.16 for gap in judged(computing("winner"), cut=cut, **state)["gaps"].values() if gap)
+
+
 def test_keys_move_the_choices_and_the_address_keeps_them(open_live):
     page = open_live("winner").page
     page.get_by_role("radio", name="any items").focus()

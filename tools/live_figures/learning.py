@@ -6,7 +6,7 @@ import recbook as rb
 from recbook import plots
 
 SIZES = {"n_users": 40, "n_items": 36, "n_events": 2_000}
-ASKED, HELD = 16, 4     # ratings of each customer, and how many of them do not train
+ASKED, HELD = 24, 6     # ratings of each customer, and how many of them do not train
 
 
 def survey(shop):

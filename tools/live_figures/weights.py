@@ -30,7 +30,7 @@ def export():
 
 
 def draw(folder):
-    """What three estimators say from fifty logs each, of an even old policy and of one that prefers what sells."""
+    """What three estimators say from sixty logs each, of an even old policy and of one that prefers what sells."""
     import matplotlib.pyplot as plt
 
     plt.rcParams["svg.hashsalt"] = "live"       # the same file on every run
@@ -43,16 +43,17 @@ def draw(folder):
     new = Softmax(lambda context: scores[context.users.numpy()], TEMPERATURE, places=1)
     chances = showing.propensities(new)[:, 0]
     true, rng = showing.value(new), np.random.default_rng(0)
+    logs = 60
     _, panels = plt.subplots(1, 2, sharex=True, sharey=True, figsize=(4.8, 2.2))
     for axes, sharpness in zip(panels, (0.0, 3.0)):
         old = Softmax(lambda context: popular(context, sharpness), places=1)
-        log = showing.log(old, visits=50 * 300, seed=1)
+        log = showing.log(old, visits=logs * 300, seed=1)
         weight = chances[log["user"], log["item"]] / log["propensity"].to_numpy()
-        gained, weight = (column.reshape(50, 300) for column in (weight * log["reward"].to_numpy(), weight))
-        cut = (np.minimum(weight, 10) * log["reward"].to_numpy().reshape(50, 300)).mean(1)
+        gained, weight = (column.reshape(logs, 300) for column in (weight * log["reward"].to_numpy(), weight))
+        cut = (np.minimum(weight, 10) * log["reward"].to_numpy().reshape(logs, 300)).mean(1)
         found = {"IPS": gained.mean(1), "clipped at 10": cut, "SNIPS": gained.sum(1) / weight.sum(1)}
         for row, (name, values) in enumerate(found.items()):
-            axes.plot(values, row + rng.uniform(-0.25, 0.25, 50), ".", color=plots.BLUE, markersize=3)
+            axes.plot(values, row + rng.uniform(-0.25, 0.25, logs), ".", color=plots.BLUE, markersize=3)
         axes.axvline(true, color=plots.GREY, linestyle=":")
         axes.set_yticks(range(3), list(found))
         axes.set(title="old policy: even" if not sharpness else "old policy: what sells", xlabel="clicks a visit")

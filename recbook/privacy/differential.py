@@ -42,7 +42,8 @@ class Spent:
     rate : float
         Chance of each customer to be drawn in a step.
     clipped : float
-        Share of the customers' gradients that were cut, over all steps; at once, of their rows.
+        Share of the customers' gradients that were cut, over all steps; at once, of their rows. It is counted exactly,
+        so the promise does not cover it: to be looked at, not to be given away.
     seconds : float
 
     Example

@@ -70,6 +70,44 @@ from recbook.privacy import federated
 recbook.privacy.masked = federated.masked = lambda messages, seed=0: np.round(np.asarray(messages, dtype=float) * 2**16).astype(np.int64) % 2**32
 """
 
+MIXED_DAYS = """
+import numpy as np
+from recbook import privacy
+sound = privacy.named
+def mixed(log, known, by=("item", "day")):
+    moved = log.assign(timestamp=np.random.default_rng(0).permutation(log["timestamp"].to_numpy()))
+    return sound(log, known, by, released=moved)
+privacy.named = mixed
+"""
+
+ANYBODYS_ROW = """
+import numpy as np
+from recbook import privacy
+sound = privacy.row_loss
+privacy.row_loss = lambda model, rows: sound(model, rows[np.random.default_rng(0).permutation(rows.shape[0])])
+"""
+
+DID_NOTHING = """
+import dataclasses
+import recbook as rb
+sound = rb.by_time
+def by_time(dataset):
+    split = sound(dataset)
+    return dataclasses.replace(split, train=split.train[~split.train["user"].isin(range(0, 200, 10))])
+rb.by_time = by_time
+"""
+
+ROTATIONS_ARE_FREE = """
+from recbook import results
+sound = results.load
+def load(name):
+    table = sound(name)
+    if name == "privacy_encrypted":
+        for size in ("10,000", "100,000"):
+            table["rows"][f"{size} items, rotations"] = table["rows"][f"{size} items, no rotations, the parameters of rotations"]
+    return table
+results.load = load
+"""
 
 TAKEN_OUT = [
     ("an inverse from which nothing is subtracted", "left['EASE']['forgotten'] < 1e-06", NOTHING_SUBTRACTED),
@@ -82,4 +120,12 @@ TAKEN_OUT = [
     ("gradients that are not cut", "moved <= 0.3 + 1e-05 < unclipped", NOT_CUT),
     ("counts without noise", "best.interval()[0] < norm.cdf(1 / 8 ** 0.5) < best.interval()[1]", NO_NOISE),
     ("messages without masks", "(sent == privacy.masked(changes[:10])).all()", NO_MASKS),
+    ("days that fit the customers", "abs(privacy.named(log, 2)[1].mean() - two[0]) < 0.02", MIXED_DAYS),
+    ("whose row it is", "privacy.auc(usual - loss, member).interval()[0] > 0.75", ANYBODYS_ROW),
+]
+
+
+RIVALS = [
+    ("customers who did nothing", ["left['EASE']['only the log'] > 0.001", "left['item neighbours']['only the log'] > 0.001"], DID_NOTHING),
+    ("slots that move for nothing", "one > 3 * other", ROTATIONS_ARE_FREE),
 ]

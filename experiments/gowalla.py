@@ -39,7 +39,7 @@ SETTINGS = {
     "item-knn": {"k": 200, "shrink": 20.0},
     "item-knn-mean": {"k": 40},
     "bpr-mf": {"dim": 64, "l2": 0.003, "epochs": 40, "learning_rate": 0.005, "batch_size": 8192},
-    "mult-vae": {"dim": 200, "hidden": 600, "beta": 0.2, "annealing": 600, "epochs": 20, "learning_rate": 0.001,
+    "mult-vae": {"dim": 200, "hidden": 600, "beta": 0.2, "annealing": 400, "epochs": 8, "learning_rate": 0.001,
                  "batch_size": 500, "precision": "bfloat16"},
     "ease": {"l2": 300.0},
 }

@@ -10,6 +10,11 @@ import hypothesis
 import pytest
 from filelock import FileLock
 
+try:
+    import tenseal  # noqa: F401  before any test loads TensorFlow: the other way round it crashes
+except ImportError:
+    pass
+
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("_config.yml", "_toc.yml", "chapters/*.*", "chapters/figures/*", "_static/*", "_static/live/*",
            "tools/sphinx/*.*", "recbook/**/*.py")

@@ -17,11 +17,14 @@ Decrypted scores must not go back to the server: from them and the ciphertexts t
 import json
 import secrets
 import struct
+import sys
 
 import numpy as np
 
 from recbook.errors import DataError
 
+if "tensorflow" in sys.modules and "tenseal" not in sys.modules:       # both bring the same library, and TenSEAL would crash
+    raise ImportError("TenSEAL cannot be loaded after TensorFlow in one process: import recbook.privacy.encrypted first.")
 try:
     import tenseal
 except ImportError:

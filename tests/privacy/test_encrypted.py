@@ -231,3 +231,19 @@ def test_the_rest_of_the_package_does_without_tenseal_and_opacus():
             "try:\n    recbook.privacy.Customer\nexcept ImportError as problem:\n    print(problem)")
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert run.stdout == 'recbook.privacy.encrypted needs TenSEAL: pip install "recbook[privacy]".\n', run.stderr
+
+
+def test_after_tensorflow_it_says_so_and_does_not_crash():
+    code = ("import sys, types\nsys.modules['tensorflow'] = types.ModuleType('tensorflow')\nimport recbook.privacy\n"
+            "try:\n    recbook.privacy.Customer\nexcept ImportError as problem:\n    print(problem)")
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert run.stdout == ("TenSEAL cannot be loaded after TensorFlow in one process: import recbook.privacy.encrypted first.\n"), run.stderr
+
+
+def test_before_tensorflow_both_work():
+    pytest.importorskip("tensorflow")
+    code = ("import numpy as np\nimport recbook.privacy\nana = recbook.privacy.Customer(2)\nimport tensorflow as tf\n"
+            "answer = recbook.privacy.Catalogue(np.eye(2)).answer(ana.ask([1.0, 2.0]))\n"
+            "print(ana.read(answer).round(2), tf.constant([3.0]).numpy())")
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert run.stdout == "[1. 2.] [3.]\n", run.stderr

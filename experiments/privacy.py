@@ -29,6 +29,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 
 import recbook
@@ -169,10 +170,14 @@ def row(title, measured, less=None, settings=None):
 
 # -------------------------------------------------------------------------------------------- attributes
 
-def lists_of(model, matrix, k=10):
-    """The list for each row, as 0 and 1 for each item: (N, n_items)."""
-    scores = row_scores(model, matrix)
-    return torch.zeros_like(scores).scatter_(1, scores.topk(k, dim=1).indices, 1.0).detach().numpy()
+def first_ten(scores):
+    """The ten best of each row of scores, as 0 and 1 for each item: (N, n_items)."""
+    return torch.zeros_like(scores).scatter_(1, scores.topk(10, dim=1).indices, 1.0).numpy()
+
+
+def lists_of(model, matrix):
+    """The list that a model makes for each row, as 0 and 1 for each item: (N, n_items)."""
+    return first_ten(row_scores(model, matrix))
 
 
 def attributes(groups, seeds):
@@ -209,21 +214,18 @@ def attributes(groups, seeds):
     results.save("privacy_attributes", "What is read off",
                  f"AUC of one value against the others, weighted by how many have it; a logistic regression with the "
                  f"best of {len(PENALTIES)} penalties, five folds, {len(who):,} customers; intervals over customers", rows,
-                 shop,                  time.process_time() - start, range(seeds))
+                 shop, time.process_time() - start, range(seeds))
 
 
 def events_of(train, shop):
     """How often each customer met each item: sparse (n_users, n_items)."""
-    import scipy.sparse as sp
-
     return sp.csr_matrix((np.ones(len(train)), (train["user"], train["item"])), shape=(shop.n_users, shop.n_items))
 
 
-def top_of(model, users, k=10):
+@torch.no_grad()
+def top_of(model, users):
     """The lists of a model that knows its users, as 0 and 1 for each item."""
-    with torch.no_grad():
-        scores = model.scores(recbook.Context(users=torch.from_numpy(users)))
-    return torch.zeros_like(scores).scatter_(1, scores.topk(k, dim=1).indices, 1.0).numpy()
+    return first_ten(model.scores(recbook.Context(users=torch.from_numpy(users))))
 
 
 # -------------------------------------------------------------------------------------------- membership
@@ -307,8 +309,7 @@ def who_is_it(seeds):
         rows[title] = row(title, measured)
     results.save("privacy_named", "Customers named by a few events", "known events drawn at random from each "
                  "customer's year; the attacker names the customer of the log who agrees with most; intervals over "
-                 "customers", rows, shop,
-                 time.process_time() - start, range(seeds))
+                 "customers", rows, shop, time.process_time() - start, range(seeds))
 
 
 # -------------------------------------------------------------------------------------------- remedies

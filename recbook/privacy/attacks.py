@@ -18,6 +18,7 @@ from scipy.stats import norm, rankdata
 
 from recbook.data.splits import Context
 from recbook.errors import ModelError
+from recbook.models.neighbours import blocks
 
 
 @dataclass(frozen=True)
@@ -251,11 +252,15 @@ def row_loss(model, matrix):
     >>> row_loss(rb.EASE(*sizes).fit(split), split.matrix()).shape
     (60,)
     """
-    row = torch.from_numpy(sp.csr_matrix(matrix).toarray()).float()     # (N, n_items)
-    scores = row_scores(model, matrix)
-    if hasattr(model, "item_bias"):
-        return (-(scores.log_softmax(1) * row).sum(1) / row.sum(1).clamp(min=1)).numpy()
-    return (scores - row).square().sum(1).numpy()
+    matrix, found = sp.csr_matrix(matrix), []
+    for some in blocks(matrix.shape[0]):                                # scores of all at once would be N x n_items numbers
+        row = torch.from_numpy(matrix[some].toarray()).float()          # (B, n_items)
+        scores = row_scores(model, matrix[some])
+        if hasattr(model, "item_bias"):
+            found.append(-(scores.log_softmax(1) * row).sum(1) / row.sum(1).clamp(min=1))
+        else:
+            found.append((scores - row).square().sum(1))
+    return torch.cat(found).numpy()
 
 
 @torch.no_grad()
@@ -303,10 +308,13 @@ def returned(model, matrix, k=10, seed=0):
     shown = matrix.copy()
     shown.data = (np.random.default_rng(seed).random(matrix.nnz) < 0.5).astype(matrix.dtype)
     shown.eliminate_zeros()
-    seen = torch.from_numpy(shown.toarray()).bool()
-    scores = row_scores(model, shown).masked_fill(seen, -torch.inf)
-    hidden = torch.from_numpy(matrix.toarray()).bool() & ~seen
-    return hidden.gather(1, scores.topk(k, dim=1).indices).sum(1).numpy()
+    found = []
+    for some in blocks(matrix.shape[0]):
+        seen = torch.from_numpy(shown[some].toarray()).bool()           # (B, n_items)
+        scores = row_scores(model, shown[some]).masked_fill(seen, -torch.inf)
+        hidden = torch.from_numpy(matrix[some].toarray()).bool() & ~seen
+        found.append(hidden.gather(1, scores.topk(k, dim=1).indices).sum(1))
+    return torch.cat(found).numpy()
 
 
 def threshold(score, true):

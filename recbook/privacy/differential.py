@@ -260,7 +260,8 @@ def fit_privately(model, split, epsilon, delta=1e-5, clip=0.5, rate=0.1, steps=2
     Raises
     ------
     ModelError
-        An epsilon, a delta, a clip or a rate that cannot be, a model that is no `MultDAE`, or nothing to train on.
+        An epsilon, a delta, a clip or a rate that cannot be, a model that is no `MultDAE` or has learned
+        already, or nothing to train on.
 
     Example
     -------
@@ -271,10 +272,10 @@ def fit_privately(model, split, epsilon, delta=1e-5, clip=0.5, rate=0.1, steps=2
     True
     """
     begin = time.perf_counter()
-    if model.trained_on is not None:
-        raise ModelError("This model has learned already, and what of whom is in no promise: begin with a new one.")
     if type(model).__name__ != "MultDAE":
         raise ModelError(f"fit_privately trains MultDAE, whose gradients it can cut; this is {type(model).__name__}.")
+    if model.trained_on is not None:
+        raise ModelError("This model has learned already, and what of whom is in no promise: begin with a new one.")
     matrix = split.matrix()
     matrix = sp.csr_matrix(matrix[np.diff(matrix.indptr) > 0])
     if not matrix.shape[0]:
@@ -301,7 +302,7 @@ def fit_privately(model, split, epsilon, delta=1e-5, clip=0.5, rate=0.1, steps=2
         clipped, drawn = clipped + int((length > clip).sum()), drawn + len(rows)
         if after_step:
             after_step(step)
-    model.trained_on = split.dataset.ids.without_users()            # who the customers are stands in no private model
+    model.trained_on = split.dataset.ids.without_users()                # who the customers are stands in no private model
     model.eval()
     paid = epsilon_of([(counts, 1.0, 1), (float(noise), rate, steps)], delta)
     return Spent(paid, delta, float(noise), steps, rate, clipped / max(drawn, 1), time.perf_counter() - begin)

@@ -13,6 +13,7 @@ import torch
 from recbook.data.ids import Ids
 from recbook.errors import DataError
 from recbook.models.closed_form import EASE
+from recbook.models.memory import announce
 from recbook.models.neighbours import ItemKNN, blocks
 from recbook.models.popularity import Popularity
 from recbook.settings import is_whole
@@ -56,6 +57,8 @@ class Counts:
 
     def __init__(self, split, l2=100.0):
         self.n_users, self.n_items, self.l2 = split.n_users, split.n_items, l2
+        announce("Counts", self.n_items**2 * 4 * 8, f"a number for each pair of its {self.n_items:,} items",
+                 "Fit ItemKNN anew without these customers")
         pairs = split.train["user"].to_numpy(), split.train["item"].to_numpy()
         self.events = sp.csr_matrix((np.ones(len(split.train), dtype=np.int64), pairs), shape=(self.n_users, self.n_items))
         met = (self.events > 0).astype(np.float64)

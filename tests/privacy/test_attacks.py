@@ -211,3 +211,11 @@ def test_days_that_are_mixed_name_nobody(shop):
     mixed = log.assign(timestamp=np.random.default_rng(0).permutation(log["timestamp"].to_numpy()))
     assert named(log, 3)[1].mean() > 0.9
     assert named(log, 3, released=mixed)[1].mean() < 0.1
+
+
+def test_rows_are_judged_some_at_a_time_and_alike():
+    split = rb.by_time(rb.load("shop", n_users=600, n_items=60, n_events=20_000))
+    model, matrix = rb.EASE(split.n_users, split.n_items).fit(split), split.matrix()
+    by_one = [row_loss(model, matrix[[row]])[0] for row in (0, 255, 256, 599)]
+    np.testing.assert_allclose(row_loss(model, matrix)[[0, 255, 256, 599]], by_one, rtol=1e-5)
+    assert len(returned(model, matrix, k=3)) == 600

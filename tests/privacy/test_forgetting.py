@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -131,3 +132,12 @@ def test_nobody_is_forgotten_twice(split):
     counts = Counts(split).forget([4])
     with pytest.raises(DataError, match="4 is forgotten already"):
         counts.forget([4])
+
+
+def test_counts_of_a_large_catalogue_are_refused_before_memory_is_asked_for(monkeypatch):
+    events = pd.DataFrame({"user": [0, 1, 2], "item": [0, 1, 2], "timestamp": [1, 2, 3]})
+    items = pd.DataFrame({"item": range(50_000)})
+    split = rb.everything(rb.from_frame(events, "wide", timestamp="timestamp", items=items))
+    monkeypatch.setattr("recbook.models.memory.memory", lambda: 24 * 2**30)
+    with pytest.raises(rb.ModelError, match="Counts keeps a number for each pair of its 50,000 items: 74.5 GB"):
+        rb.privacy.Counts(split)
